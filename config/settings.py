@@ -1,0 +1,161 @@
+"""What can be chosen? Every setting and its type, on one page; the defaults are default.yaml and triggers.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from state.calendar import Duration
+from state.lifecycle import LifecycleParams
+from triggers.policy.consent import ConsentParams
+from triggers.policy.frequency_cap import FrequencyCapParams
+from triggers.policy.quiet_hours import QuietHoursParams
+
+Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,31}$")]
+Positive = Annotated[int, Meta(gt=0)]
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the settings; an unknown key in it is an error."""
+
+
+class Topics(Section, frozen=True):
+    """Topic names by role."""
+
+    clickstream: str
+    orders: str
+    inventory: str
+    customers: str
+    engagement: str
+    context: str
+    letters: str
+    triggers: str
+    decisions: str
+    dead_letters: str
+
+
+class Kafka(Section, frozen=True):
+    """`options` go to librdkafka as they are (security.protocol, sasl.*, ssl.*); secrets from the environment."""
+
+    bootstrap_servers: str
+    group_id: str
+    instance_id: str
+    partitions: Positive
+    replication_factor: Positive
+    topics: Topics
+    triggers_per_rule: bool
+    options: dict[str, str | int | float | bool]
+
+
+class Redis(Section, frozen=True):
+    """`url` empty: an embedded server under `state.directory`."""
+
+    url: str
+    password: str
+    user_ttl: Duration
+
+
+class Files(Section, frozen=True):
+    """The file log: a directory of `<topic>.jsonl` files or `<topic>/<partition>.jsonl` folders."""
+
+    directory: str
+    partitions: Positive
+
+
+class State(Section, frozen=True):
+    kind: Literal["redis", "memory"]
+    directory: str
+    cached_users: Positive
+
+
+class Port(Section, frozen=True):
+    kind: Literal["kafka", "files"]
+
+
+class Engine(Section, frozen=True):
+    """`commit_interval`: the least time between commits; `commit_age`: the most, in a backlog."""
+
+    commit_interval: Duration
+    commit_age: Duration
+    batch_records: Positive
+    queued_records: Positive
+    outbox_entries: Positive
+    watchers_per_sku: Positive
+    loaded_timers: Positive
+    heartbeat: Duration
+    drain_timeout: Duration
+
+
+class Time(Section, frozen=True):
+    zone: str
+    out_of_orderness: Duration
+    allowed_lateness: Duration
+    ahead_limit: Duration
+    idle_after: Duration
+
+
+class Input(Section, frozen=True):
+    max_bytes: Positive
+    currency: str
+    bad_share: Annotated[float, Meta(gt=0, le=1)]
+    bad_minimum: Positive
+
+
+class Orders(Section, frozen=True):
+    count_on: Literal["paid", "placed"]
+
+
+class Delivery(Section, frozen=True):
+    guarantee: Literal["exactly_once", "at_least_once"]
+    transaction_timeout: Duration
+
+
+class Http(Section, frozen=True):
+    enabled: bool
+    bind: str
+    port: Annotated[int, Meta(ge=0, le=65535)]
+
+
+class Logs(Section, frozen=True):
+    level: Literal["debug", "info", "warning", "error"]
+    format: Literal["auto", "json", "text"]
+
+
+class Demo(Section, frozen=True):
+    """The demo shop inside `beckon run`: starts `behind` the present and lives `speed` times as fast until it is there."""
+
+    enabled: bool
+    seed: int
+    shoppers: Positive
+    behind: Duration
+    speed: Annotated[float, Meta(gt=0)]
+    rate: Annotated[float, Meta(gt=0)]
+
+
+class Policy(Section, frozen=True):
+    enabled: bool
+    consent: ConsentParams
+    quiet_hours: QuietHoursParams
+    frequency_cap: FrequencyCapParams
+
+
+class Settings(Section, frozen=True):
+    app: Name
+    source: Port
+    sink: Port
+    state: State
+    kafka: Kafka
+    redis: Redis
+    files: Files
+    engine: Engine
+    time: Time
+    input: Input
+    orders: Orders
+    lifecycle: LifecycleParams
+    delivery: Delivery
+    policy: Policy
+    http: Http
+    logs: Logs
+    demo: Demo
+    rules: dict[str, Any]

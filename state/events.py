@@ -1,0 +1,318 @@
+"""What can happen? The event union: one frozen Struct per kind, tagged by `type`.
+
+Field names and types are the contract of docs/events.md. Times are epoch milliseconds, money is integer
+minor units. `ts` may arrive as RFC 3339 text; the codec turns it into an integer before anyone else
+sees the event, so the rest of the code may rely on `int`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from msgspec import Meta, Struct
+
+MAX_ID_LENGTH = 128
+LAST_TS = 7_258_118_400_000  # year 2200: later stamps are seconds/micros mistaken for milliseconds
+MAX_MONEY = 10**15
+MAX_LINES = 500  # GA4 allows 200 items an order; anything past this is not a shopping order
+
+Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]
+Text = Annotated[str, Meta(max_length=1024)]
+Quantity = Annotated[int, Meta(gt=0, le=1_000_000)]
+Count = Annotated[int, Meta(ge=0, le=MAX_MONEY)]
+Money = Annotated[int, Meta(ge=0, le=MAX_MONEY)]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+Birthday = Annotated[str, Meta(pattern=r"^([0-9]{4}-)?[0-9]{2}-[0-9]{2}$")]
+
+if TYPE_CHECKING:
+    Millis = int
+else:
+    Millis = Annotated[int, Meta(ge=0, le=LAST_TS)] | Annotated[datetime, Meta(tz=True)]
+
+
+def _tag(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+class Event(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag=_tag):
+    event_id: Id
+    ts: Millis
+    traceparent: Id | None = None
+
+
+class UserEvent(Event, frozen=True, gc=False, kw_only=True):
+    """An event of one person: `user_id`, or `anonymous_id` until we know better."""
+
+    user_id: Id | None = None
+    anonymous_id: Id | None = None
+    session_id: Id | None = None
+    platform: Id | None = None
+
+
+class Line(Struct, frozen=True, gc=False, kw_only=True):
+    sku: Id
+    quantity: Quantity
+    price: Money = 0
+    category: Id | None = None
+
+
+# clickstream
+
+
+class SessionStarted(UserEvent, frozen=True, gc=False):
+    pass
+
+
+class ProductViewed(UserEvent, frozen=True, gc=False, kw_only=True):
+    sku: Id
+    category: Id | None = None
+    price: Money | None = None
+
+
+class CategoryViewed(UserEvent, frozen=True, gc=False, kw_only=True):
+    category: Id
+
+
+class Searched(UserEvent, frozen=True, gc=False, kw_only=True):
+    query: Text
+
+
+class CartItemAdded(UserEvent, frozen=True, gc=False, kw_only=True):
+    sku: Id
+    quantity: Quantity
+    price: Money
+    category: Id | None = None
+    currency: Currency | None = None
+
+
+class CartItemRemoved(UserEvent, frozen=True, gc=False, kw_only=True):
+    """Without `quantity` the whole line goes."""
+
+    sku: Id
+    quantity: Quantity | None = None
+
+
+class CartCleared(UserEvent, frozen=True, gc=False):
+    pass
+
+
+class Favorited(UserEvent, frozen=True, gc=False, kw_only=True):
+    sku: Id
+
+
+class Unfavorited(UserEvent, frozen=True, gc=False, kw_only=True):
+    sku: Id
+
+
+class StoreFollowed(UserEvent, frozen=True, gc=False):
+    pass
+
+
+class StoreUnfollowed(UserEvent, frozen=True, gc=False):
+    pass
+
+
+class CheckedIn(UserEvent, frozen=True, gc=False):
+    pass
+
+
+class ContentShared(UserEvent, frozen=True, gc=False, kw_only=True):
+    target: Id
+    likes: Count | None = None
+
+
+# orders
+
+
+class OrderPlaced(UserEvent, frozen=True, gc=False, kw_only=True):
+    order_id: Id
+    lines: Annotated[tuple[Line, ...], Meta(min_length=1, max_length=MAX_LINES)]
+    total: Money
+    currency: Currency | None = None
+    coupon: Id | None = None
+    trigger_id: Id | None = None
+
+
+class OrderPaid(UserEvent, frozen=True, gc=False, kw_only=True):
+    order_id: Id
+
+
+class OrderCancelled(UserEvent, frozen=True, gc=False, kw_only=True):
+    order_id: Id
+
+
+class OrderDelivered(UserEvent, frozen=True, gc=False, kw_only=True):
+    order_id: Id
+
+
+class RefundIssued(UserEvent, frozen=True, gc=False, kw_only=True):
+    order_id: Id
+    amount: Money
+    lines: Annotated[tuple[Line, ...], Meta(max_length=MAX_LINES)] | None = None
+    reason: Text | None = None
+    currency: Currency | None = None
+
+
+class ReturnRequested(UserEvent, frozen=True, gc=False, kw_only=True):
+    order_id: Id
+    reason: Text
+    lines: Annotated[tuple[Line, ...], Meta(max_length=MAX_LINES)] | None = None
+
+
+# inventory: keyed by SKU, no user
+
+
+class StockChanged(Event, frozen=True, gc=False, kw_only=True):
+    sku: Id
+    available: Count
+    category: Id | None = None
+
+
+class PriceChanged(Event, frozen=True, gc=False, kw_only=True):
+    sku: Id
+    price: Money
+    currency: Currency | None = None
+
+
+# customers
+
+
+class Registered(UserEvent, frozen=True, gc=False):
+    pass
+
+
+class ProfileUpdated(UserEvent, frozen=True, gc=False, kw_only=True):
+    birthday: Birthday | None = None
+    child_birthdays: Annotated[tuple[Birthday, ...], Meta(max_length=10)] | None = None
+    region: Id | None = None
+    timezone: Id | None = None
+    locale: Id | None = None
+    preferred_channels: Annotated[tuple[Id, ...], Meta(max_length=10)] | None = None
+
+
+class ConsentChanged(UserEvent, frozen=True, gc=False, kw_only=True):
+    channel: Id
+    granted: bool
+
+
+class IdentityLinked(UserEvent, frozen=True, gc=False, kw_only=True):
+    from_id: Id
+    to_id: Id
+
+
+class PointsGranted(UserEvent, frozen=True, gc=False, kw_only=True):
+    lot_id: Id
+    points: Quantity
+    expires_at: Millis
+
+
+class PointsSpent(UserEvent, frozen=True, gc=False, kw_only=True):
+    points: Quantity
+
+
+class ReferralCompleted(UserEvent, frozen=True, gc=False, kw_only=True):
+    referee_id: Id
+
+
+class ComplaintOpened(UserEvent, frozen=True, gc=False, kw_only=True):
+    id: Id
+    topic: Text
+
+
+class ComplaintClosed(UserEvent, frozen=True, gc=False, kw_only=True):
+    id: Id
+
+
+class ReviewPosted(UserEvent, frozen=True, gc=False, kw_only=True):
+    sku: Id
+    rating: Annotated[int, Meta(ge=0, le=5)]
+
+
+class EraseRequested(UserEvent, frozen=True, gc=False):
+    pass
+
+
+# engagement
+
+
+class Engagement(UserEvent, frozen=True, gc=False, kw_only=True):
+    trigger_id: Id
+    channel: Id
+
+
+class MessageDelivered(Engagement, frozen=True, gc=False):
+    pass
+
+
+class MessageOpened(Engagement, frozen=True, gc=False):
+    pass
+
+
+class MessageClicked(Engagement, frozen=True, gc=False):
+    pass
+
+
+class MessageBounced(Engagement, frozen=True, gc=False):
+    pass
+
+
+class Unsubscribed(Engagement, frozen=True, gc=False):
+    pass
+
+
+# context: no user
+
+
+class WeatherAlert(Event, frozen=True, gc=False, kw_only=True):
+    region: Id
+    condition: Id
+    starts_at: Millis
+    ends_at: Millis
+
+
+class CampaignStage(Event, frozen=True, gc=False, kw_only=True):
+    campaign: Id
+    stage: Literal["warmup", "burst", "encore"]
+    starts_at: Millis
+    ends_at: Millis
+    audience: Id | None = None
+
+
+# letters: written by shards for shards, never by a shop (design: "everything that crosses shards")
+
+
+class StockEdge(Event, frozen=True, gc=False, kw_only=True):
+    """Stock of a SKU fell to the threshold (`low`) or came back from nothing (`back`), out `since` then."""
+
+    sku: Id
+    edge: Literal["low", "back"]
+    available: Count
+    since: Millis = 0
+
+
+Clickstream = (
+    SessionStarted | ProductViewed | CategoryViewed | Searched | CartItemAdded | CartItemRemoved | CartCleared
+    | Favorited | Unfavorited | StoreFollowed | StoreUnfollowed | CheckedIn | ContentShared
+)  # fmt: skip
+Orders = OrderPlaced | OrderPaid | OrderCancelled | OrderDelivered | RefundIssued | ReturnRequested
+Inventory = StockChanged | PriceChanged
+Customers = (
+    Registered | ProfileUpdated | ConsentChanged | IdentityLinked | PointsGranted | PointsSpent | ReferralCompleted
+    | ComplaintOpened | ComplaintClosed | ReviewPosted | EraseRequested
+)  # fmt: skip
+Engagements = MessageDelivered | MessageOpened | MessageClicked | MessageBounced | Unsubscribed
+Context = WeatherAlert | CampaignStage
+Letters = StockEdge
+
+# Canonical topic order: also the order in which events of one instant are applied.
+TOPICS: dict[str, object] = {
+    "clickstream": Clickstream,
+    "orders": Orders,
+    "inventory": Inventory,
+    "customers": Customers,
+    "engagement": Engagements,
+    "context": Context,
+    "letters": Letters,
+}

@@ -1,0 +1,67 @@
+"""How recently, how often, for how much did this user buy? Exact sums over rolling windows of day buckets.
+
+A window of W days at `now` is [start of the day of (now - W), now]: up to a day longer than W, never
+shorter (the "sawtooth" window of Chronon). Buckets add up in any order, so late events need no care.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from state.calendar import DAY, Days
+
+WINDOWS_DAYS = (7, 30, 90, 365)
+KEPT_DAYS = WINDOWS_DAYS[-1] + 2  # the longest window, its partial first day, and today
+
+
+class Rfm(Struct, array_like=True, gc=False):
+    """Orders counted (see orders.count_on) and net minor units (paid minus refunded), by day and for life."""
+
+    orders_by_day: dict[int, int] = {}
+    net_by_day: dict[int, int] = {}
+    orders: int = 0
+    net_amount: int = 0
+    first_order_at: int | None = None
+    last_order_at: int | None = None
+
+    def add_order(self, ts: int, amount: int, days: Days) -> None:
+        self.orders += 1
+        if self.first_order_at is None or ts < self.first_order_at:
+            self.first_order_at = ts
+        if self.last_order_at is None or ts > self.last_order_at:
+            self.last_order_at = ts
+        self._add(self.orders_by_day, days.of(ts), 1)
+        self.add_amount(ts, amount, days)
+
+    def remove_order(self, ts: int, days: Days) -> None:
+        """Undo the count of an order that was cancelled after it counted; its money goes by `add_amount`."""
+        self.orders -= 1
+        self._add(self.orders_by_day, days.of(ts), -1)
+
+    def add_amount(self, ts: int, amount: int, days: Days) -> None:
+        """A refund is a negative amount on the day of the refund."""
+        self.net_amount += amount
+        self._add(self.net_by_day, days.of(ts), amount)
+
+    def window(self, now: int, width_days: int, days: Days) -> tuple[int, int]:
+        """(orders, net minor units) of the last `width_days` days."""
+        first, last = days.of(now - width_days * DAY), days.of(now)
+        orders = sum(n for day, n in self.orders_by_day.items() if first <= day <= last)
+        return orders, sum(n for day, n in self.net_by_day.items() if first <= day <= last)
+
+    @staticmethod
+    def _add(buckets: dict[int, int], day: int, amount: int) -> None:
+        if amount == 0:
+            return
+        if day in buckets:
+            buckets[day] += amount
+            if buckets[day] == 0:
+                del buckets[day]
+            return
+        newest = max(buckets, default=day)
+        if day <= newest - KEPT_DAYS:
+            return  # older than every window; the lifetime sums already have it
+        buckets[day] = amount
+        if day > newest:
+            for old in [d for d in buckets if d <= day - KEPT_DAYS]:
+                del buckets[old]

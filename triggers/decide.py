@@ -1,0 +1,206 @@
+"""What follows from this event, or from this moment, for this user? fold -> rules -> policy -> record.
+
+Pure: the caller says what time it is, answers for stock facts, and keeps the claims. A wake-up is
+`event=None`. Decisions come back in the order in which they were made; the user has already changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from state.contact import PENDING_LIMIT, SENT_LIMIT, Pending, Sent
+from state.fold import DUPLICATE, Applied, apply
+from state.user import User
+from triggers.plan import Armed, Plan
+from triggers.policy.channel import choose_channel
+from triggers.policy.gate import Proposal
+from triggers.trigger import (
+    Asked,
+    Candidate,
+    Claim,
+    Decision,
+    Defer,
+    Facts,
+    Outcome,
+    Publish,
+    Reason,
+    Suppress,
+)
+
+CANDIDATES_PER_ASK_LIMIT = 16  # of one rule, for one user, at one moment
+
+TryClaim = Callable[[Claim, str], bool]
+
+
+def on_event(
+    user: User,
+    event: Any,
+    plan: Plan,
+    facts: Facts,
+    try_claim: TryClaim,
+    decisions: list[Decision],
+    *,
+    late: bool,
+) -> Applied:
+    """Fold `event` and ask the rules that listen to it. A `late` event updates state and fires nothing.
+
+    Wake-ups due before `event.ts` must have been made already (`wake`).
+    """
+    applied = apply(user, event, plan.fold)
+    if applied is DUPLICATE or late:
+        return applied
+    armed = plan.by_event.get(event.__class__)
+    if armed is None:
+        return applied
+    now = event.ts
+    asked = Asked(user, event, now, facts, plan.fold)
+    for each in armed:
+        _ask(each, asked, plan, try_claim, decisions)
+    if now > user.decided_at:
+        user.decided_at = now
+    _reschedule(user)
+    return applied
+
+
+def wake(
+    user: User, now: int, plan: Plan, facts: Facts, try_claim: TryClaim, decisions: list[Decision]
+) -> None:
+    """Do what is due at `now` (the user's due time): release deferred candidates, ask the rules that asked to be."""
+    asked = Asked(user, None, now, facts, plan.fold)
+    due = [p for p in user.contact.pending if p.until <= now]
+    if due:
+        user.contact.pending = [p for p in user.contact.pending if p.until > now]
+        for pending in due:
+            _release(pending, asked, plan, try_claim, decisions)
+    for name in [name for name, at in user.wakes.items() if at <= now]:
+        armed = plan.armed.get(name)
+        if armed is None:
+            del user.wakes[name]  # switched off since
+        else:
+            _ask(armed, asked, plan, try_claim, decisions)
+    if now > user.decided_at:
+        user.decided_at = now
+    _reschedule(user)
+
+
+def _ask(armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim, decisions: list[Decision]) -> None:
+    rule, params, user = armed.rule, armed.params, asked.user
+    for _ in range(CANDIDATES_PER_ASK_LIMIT):
+        candidate = rule.evaluate(asked, params)
+        if candidate is None:
+            break
+        user.contact.remember(rule.name, candidate.anchor, candidate.step, candidate.at)
+        decisions.append(_judge(candidate, armed, asked, plan, try_claim))
+    if rule.wake_at is not None:
+        at = rule.wake_at(user, params, plan.fold)
+        if at is not None and at > asked.now:
+            user.wakes[rule.name] = at
+        else:
+            user.wakes.pop(rule.name, None)
+
+
+def _release(
+    pending: Pending, asked: Asked, plan: Plan, try_claim: TryClaim, decisions: list[Decision]
+) -> None:
+    """A deferral is over: are the facts still so, and do the gates let it pass now?"""
+    armed = plan.armed.get(pending.rule)
+    candidate = _revive(pending, asked.user.user_id)
+    stale: Reason | None
+    if armed is None or armed.rule.version != pending.version:
+        stale = Reason.STALE
+    elif asked.now > pending.at + armed.params.valid_for:
+        stale = Reason.EXPIRED
+    else:
+        stale = armed.rule.holds(asked, candidate, armed.params)
+    if armed is None or stale is not None:
+        decisions.append(_record(candidate, Suppress(stale or Reason.STALE), asked))
+    else:
+        decisions.append(_judge(candidate, armed, asked, plan, try_claim))
+
+
+def _judge(candidate: Candidate, armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim) -> Decision:
+    """Ask the gates; reserve the slot with the decision, in the same state."""
+    user, params = asked.user, armed.params
+    channel = choose_channel(user, params.channels, plan.policy.get("consent") if plan.gates else None)
+    outcome: Outcome = Publish(channel)
+    proposal = Proposal(asked, candidate, params, channel)
+    for gate, settings in plan.gates:
+        refusal = gate.refuse(proposal, settings)
+        if refusal is not None:
+            outcome = refusal
+            break
+    if isinstance(outcome, Defer) and not _keep(candidate, outcome, user):
+        outcome = Suppress(Reason.PENDING_FULL)
+    if isinstance(outcome, Publish):
+        if candidate.claim is not None and not try_claim(candidate.claim, candidate.id):
+            outcome = Suppress(Reason.REACH)
+        else:
+            counts = not params.transactional
+            sent = Sent(candidate.id, candidate.rule, candidate.step, channel or "", asked.now, counts)
+            user.contact.sent.append(sent)
+            del user.contact.sent[:-SENT_LIMIT]
+    return _record(candidate, outcome, asked)
+
+
+def _keep(candidate: Candidate, deferral: Defer, user: User) -> bool:
+    if len(user.contact.pending) >= PENDING_LIMIT:
+        return False
+    user.contact.pending.append(
+        Pending(
+            rule=candidate.rule,
+            step=candidate.step,
+            anchor=candidate.anchor,
+            at=candidate.at,
+            until=deferral.until,
+            version=candidate.version,
+            skus=list(candidate.skus),
+            fields=dict(candidate.fields),
+            reason=candidate.reason,
+            offer=candidate.offer,
+            claim=None
+            if candidate.claim is None
+            else (candidate.claim.key, candidate.claim.sku, candidate.claim.limit),
+        )
+    )
+    return True
+
+
+def _revive(pending: Pending, user_id: str) -> Candidate:
+    return Candidate(
+        rule=pending.rule,
+        version=pending.version,
+        user_id=user_id,
+        step=pending.step,
+        anchor=pending.anchor,
+        at=pending.at,
+        reason=pending.reason,
+        skus=tuple(pending.skus),
+        fields=pending.fields,
+        offer=pending.offer,
+        claim=None if pending.claim is None else Claim(*pending.claim),
+    )
+
+
+def _record(candidate: Candidate, outcome: Outcome, asked: Asked) -> Decision:
+    return Decision(candidate, outcome, asked.now, inputs_of(asked))
+
+
+def inputs_of(asked: Asked) -> dict[str, Any]:
+    """What the decision rested on, small enough to keep with it."""
+    user = asked.user
+    return {
+        "cause": "time" if asked.event is None else asked.event.event_id,
+        "stage": user.lifecycle.stage,
+        "orders": user.rfm.orders,
+        "last_order_at": user.rfm.last_order_at,
+        "last_seen_at": user.last_seen_at,
+    }
+
+
+def _reschedule(user: User) -> None:
+    due = min(user.wakes.values(), default=None)
+    for pending in user.contact.pending:
+        if due is None or pending.until < due:
+            due = pending.until
+    user.due = due

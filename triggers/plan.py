@@ -1,0 +1,44 @@
+"""Which rules and gates are on, with which settings? Built once from the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from state.fold import FoldParams
+from triggers.catalog import RULES
+from triggers.policy.catalog import GATES
+from triggers.policy.gate import Gate
+from triggers.trigger import Rule, RuleParams
+
+
+class Armed(Struct, frozen=True):
+    """A rule that is on, with its settings."""
+
+    rule: Rule
+    params: RuleParams
+
+
+class Plan:
+    """`gates` is empty when the policy is off: then every candidate is published."""
+
+    def __init__(
+        self,
+        fold: FoldParams,
+        rules: Mapping[str, RuleParams],
+        policy: Mapping[str, Any],
+        *,
+        policy_enabled: bool,
+    ) -> None:
+        self.fold = fold
+        self.policy = policy
+        self.armed = {r.name: Armed(r, rules[r.name]) for r in RULES if rules[r.name].enabled}
+        self.gates: tuple[tuple[Gate, Any], ...] = (
+            tuple((gate, policy[gate.name]) for gate in GATES) if policy_enabled else ()
+        )
+        self.by_event: dict[type, tuple[Armed, ...]] = {}
+        for armed in self.armed.values():
+            for kind in armed.rule.on:
+                self.by_event[kind] = (*self.by_event.get(kind, ()), armed)

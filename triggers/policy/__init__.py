@@ -1,0 +1,1 @@
+"""May we say it now, and on which channel? A file per gate; the first refusal wins."""

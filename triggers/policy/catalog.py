@@ -1,0 +1,8 @@
+"""Which gates are there, and in which order are they asked? The first refusal wins."""
+
+from __future__ import annotations
+
+from triggers.policy import consent, frequency_cap, quiet_hours
+from triggers.policy.gate import Gate
+
+GATES: tuple[Gate, ...] = (consent.GATE, quiet_hours.GATE, frequency_cap.GATE)

@@ -1,0 +1,82 @@
+"""Who filled a cart and walked away from it?
+
+A cart that nobody touched for `delay` is worth a reminder; after `second_delay` a second one with an
+extra coupon. Any change of the cart restarts the clock and opens a new episode.
+"""
+
+from __future__ import annotations
+
+from state import events
+from state.calendar import Duration, in_words
+from state.fold import FoldParams
+from state.user import User
+from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+
+NAME = "cart_abandoned"
+
+
+class Params(RuleParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`delay`, `second_delay` since the last change (None: one step); `low_stock_at` pieces left or fewer."""
+
+    delay: Duration
+    second_delay: Duration | None
+    second_offer: str | None
+    low_stock_at: int
+
+
+def evaluate(asked: Asked, params: Params) -> Candidate | None:
+    cart, now = asked.user.cart, asked.now
+    step, due = _next_step(asked.user, params)
+    if due is None or now < due or cart.anchor is None:
+        return None
+    left = {
+        sku: item.available for sku in cart.lines if (item := asked.facts(sku)) and item.available is not None
+    }
+    low = {sku: count for sku, count in left.items() if 0 < count <= params.low_stock_at}
+    waited = params.second_delay if step == 2 and params.second_delay is not None else params.delay
+    return Candidate(
+        rule=NAME,
+        version=RULE.version,
+        user_id=asked.user.user_id,
+        step=step,
+        anchor=cart.anchor,
+        at=due,
+        reason=f"cart untouched for {in_words(waited)}",
+        skus=tuple(cart.lines),
+        fields={"low_stock": low} if low else {},
+        offer=params.second_offer if step == 2 else params.offer,
+    )
+
+
+def wake_at(user: User, params: Params, fold: FoldParams) -> int | None:
+    return _next_step(user, params)[1]
+
+
+def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
+    cart = asked.user.cart
+    return None if cart.lines and cart.anchor == candidate.anchor else Reason.STALE
+
+
+def _next_step(user: User, params: Params) -> tuple[int, int | None]:
+    cart = user.cart
+    if not cart.lines or cart.anchor is None or cart.changed_at is None:
+        return 0, None
+    done = user.contact.step_of(NAME, cart.anchor)
+    if done == 0:
+        return 1, cart.changed_at + params.delay
+    if done == 1 and params.second_delay is not None:
+        return 2, cart.changed_at + params.second_delay
+    return 0, None
+
+
+RULE = Rule(
+    name=NAME,
+    version=1,
+    question="Who filled a cart and walked away from it?",
+    params=Params,
+    on=(events.CartItemAdded, events.CartItemRemoved, events.CartCleared, events.OrderPlaced),
+    evaluate=evaluate,
+    wake_at=wake_at,
+    holds=holds,
+    fields={"low_stock": "pieces left by SKU, only SKUs with `low_stock_at` or fewer left"},
+)

@@ -1,0 +1,140 @@
+"""What is a trigger made of? Rule, Candidate, Outcome: the words every rule and gate is written in."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+
+from state.calendar import Duration
+from state.fold import FoldParams
+from state.items import Item
+from state.user import User
+
+_NAMESPACE = uuid.UUID("6f1d3f7e-52a4-5c0e-9d0a-7e2f6b8c4d21")
+
+
+class Reason(StrEnum):
+    """Why a candidate was not sent: a closed list, also the metric label."""
+
+    NO_CONSENT = "no_consent"
+    ERASED = "erased"
+    QUIET_HOURS = "quiet_hours"
+    FREQUENCY_CAP = "frequency_cap"
+    STALE = "stale"
+    OUT_OF_STOCK = "out_of_stock"
+    EXPIRED = "expired"
+    REACH = "reach"
+    PENDING_FULL = "pending_full"
+
+
+class RuleParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every rule's stanza in triggers.yaml has; a rule's own Params extend it. No defaults in code."""
+
+    enabled: bool
+    channels: tuple[str, ...]
+    priority: int
+    valid_for: Duration
+    quiet_hours: Literal["defer", "drop", "ignore"]
+    transactional: bool
+    offer: str | None = None
+    need: str | None = None
+
+
+class Claim(Struct, frozen=True, gc=False):
+    """A place among the first `limit` triggers of `key` over all shards; the trigger's id is the claimant."""
+
+    key: str
+    sku: str
+    limit: int
+
+
+class Candidate(Struct, frozen=True, kw_only=True, gc=False):
+    """Something a rule wants to say. `at` is when it became due (event time); `fields` are the rule's own."""
+
+    rule: str
+    version: int
+    user_id: str
+    step: int
+    anchor: str
+    at: int
+    reason: str
+    skus: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = {}
+    offer: str | None = None
+    claim: Claim | None = None
+
+    @property
+    def id(self) -> str:
+        """The same cause gives the same id: UUIDv5 of rule, version, user, step and anchor."""
+        name = "\x1f".join((self.rule, str(self.version), self.user_id, str(self.step), self.anchor))
+        return str(uuid.uuid5(_NAMESPACE, name))
+
+
+class Publish(Struct, frozen=True, gc=False):
+    channel: str | None
+
+
+class Suppress(Struct, frozen=True, gc=False):
+    reason: Reason
+
+
+class Defer(Struct, frozen=True, gc=False):
+    until: int
+    reason: Reason
+
+
+Outcome = Publish | Suppress | Defer
+
+
+class Decision(Struct, frozen=True, gc=False):
+    """One candidate and what became of it, at event time `at`; the source of triggers and decision records."""
+
+    candidate: Candidate
+    outcome: Outcome
+    at: int
+    inputs: Mapping[str, Any]
+
+
+class Facts(Protocol):
+    """What the item shards know, looked up without the caller knowing where it lives."""
+
+    def __call__(self, sku: str) -> Item | None: ...
+
+
+class Asked(Struct, frozen=True, gc=False):
+    """The question put to a rule: about whom, by what event (None: a wake-up), when, with which settings.
+
+    `stage` memory and day buckets are in `fold`; `facts` answers for stock and price.
+    """
+
+    user: User
+    event: Any
+    now: int
+    facts: Facts
+    fold: FoldParams
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """One trigger: the events after which it is asked, its question, and when to ask again without an event.
+
+    - `evaluate(asked, params)`: the next candidate that is due and not yet in the user's episodes, or None.
+      It is asked again until it has no more.
+    - `wake_at(user, params)`: the event time at which to ask again; None if nothing is pending. It is
+      re-computed after each event in `on` and after each wake-up; a time not after now is not asked twice.
+    - `holds(asked, candidate, params)`: asked at the moment of sending, also after a deferral: None if the
+      facts still stand, else the reason they do not.
+    """
+
+    name: str
+    version: int
+    question: str
+    params: type[RuleParams]
+    on: tuple[type, ...]
+    evaluate: Callable[[Asked, Any], Candidate | None]
+    wake_at: Callable[[User, Any, FoldParams], int | None] | None = None
+    holds: Callable[[Asked, Candidate, Any], Reason | None]
+    fields: Mapping[str, str] = {}
