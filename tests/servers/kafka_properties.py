@@ -1,0 +1,41 @@
+"""How is the test broker configured, wherever it runs?"""
+
+from typing import Final
+
+VERSION: Final = "4.1.1"
+
+# One broker: internal topics cannot have replicas. Few partitions and no rebalance delay: fast tests. No
+# auto-creation, as in production: a misspelt topic must fail.
+_COMMON: Final = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "auto.create.topics.enable": "false",
+    "num.partitions": "4",
+    "offsets.topic.num.partitions": "4",
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "4",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "log.retention.ms": "-1",
+    # A killed broker may register again only when its old session has ended: 9 s by default.
+    "broker.session.timeout.ms": "2000",
+    "broker.heartbeat.interval.ms": "400",
+}
+
+
+def properties(*, listener: str, advertised: str, controller: str, log_dir: str) -> dict[str, str]:
+    """`listener` and `controller`: host:port to bind; `advertised`: where clients reach it; all loopback."""
+    return {
+        **_COMMON,
+        "listeners": f"PLAINTEXT://{listener},CONTROLLER://{controller}",
+        "advertised.listeners": f"PLAINTEXT://{advertised}",
+        "controller.quorum.bootstrap.servers": controller,
+        "log.dirs": log_dir,
+    }
