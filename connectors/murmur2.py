@@ -1,0 +1,35 @@
+"""On which partition does a key live? Kafka's default partitioner, bit for bit.
+
+The same as Java's `Utils.murmur2` and librdkafka's `murmur2` / `murmur2_random` for a record with a key, so
+we can check co-partitioning and write records next to the state they belong to.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+_SEED = 0x9747B28C
+_M = 0x5BD1E995
+_MASK = 0xFFFFFFFF
+_CACHED_KEYS = 65_536
+
+
+def murmur2(data: bytes) -> int:
+    """The hash as an unsigned 32-bit integer (Java prints the same bits signed)."""
+    length = len(data)
+    h = _SEED ^ length
+    whole = length & ~3
+    for at in range(0, whole, 4):
+        k = int.from_bytes(data[at : at + 4], "little") * _M & _MASK
+        k = (k ^ k >> 24) * _M & _MASK
+        h = (h * _M & _MASK) ^ k
+    if whole != length:
+        h = (h ^ int.from_bytes(data[whole:], "little")) * _M & _MASK
+    h = (h ^ h >> 13) * _M & _MASK
+    return h ^ h >> 15
+
+
+@lru_cache(maxsize=_CACHED_KEYS)
+def partition(key: bytes, partitions: int) -> int:
+    """The partition of `key` among `partitions`: Java's `toPositive(murmur2(key)) % partitions`."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
