@@ -1,0 +1,150 @@
+"""What does the world read? A trigger as a CloudEvent, a decision record, a dead letter."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from connectors.codec import Rejected
+from state.calendar import iso
+from state.user import User
+from triggers.trigger import Candidate, Decision, Defer, Facts, Publish, Suppress
+
+Headers = list[tuple[str, bytes]]
+Record = tuple[bytes | None, bytes, Headers]
+"""Key, value and headers, as they go to a topic."""
+
+CONTENT_TYPE = b"application/cloudevents+json; charset=UTF-8"
+
+_encode = msgspec.json.Encoder().encode
+
+
+def trigger_record(
+    decision: Decision, *, app: str, user: User, valid_for: int, facts: Facts, traceparent: str | None
+) -> Record:
+    """A published decision as CloudEvents 1.0.2 structured JSON, with the attributes as `ce_` headers too.
+
+    `valid_for` milliseconds after it became due the message is no longer worth sending (`expirytime`).
+    Equal decisions give equal bytes: nothing here reads a clock.
+    """
+    candidate, outcome = decision.candidate, decision.outcome
+    kind = f"{candidate.rule}.v{candidate.version}"
+    event = {
+        "specversion": "1.0",
+        "id": candidate.id,
+        "source": f"/beckon/{app}",
+        "type": f"beckon.trigger.{kind}",
+        "subject": candidate.user_id,
+        "time": iso(candidate.at),
+        "datacontenttype": "application/json",
+        "dataschema": f"urn:beckon:trigger:{kind}",
+        "partitionkey": candidate.user_id,
+        "expirytime": iso(candidate.at + valid_for),
+    }
+    if traceparent is not None:
+        event["traceparent"] = traceparent
+    channel = outcome.channel if isinstance(outcome, Publish) else None
+    headers = [(f"ce_{name}", event[name].encode()) for name in ("id", "type", "source", "time", "subject")]
+    headers.append(("content-type", CONTENT_TYPE))
+    if traceparent is not None:
+        headers.append(("traceparent", traceparent.encode()))
+    data = _trigger_data(candidate, channel, user, facts)
+    return candidate.user_id.encode(), _encode({**event, "data": data}), headers
+
+
+def _trigger_data(candidate: Candidate, channel: str | None, user: User, facts: Facts) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "rule": candidate.rule,
+        "rule_version": candidate.version,
+        "user_id": candidate.user_id,
+        "step": candidate.step,
+        "anchor": candidate.anchor,
+        "reason": candidate.reason,
+        "channel": channel,
+        "offer": candidate.offer,
+        "variant": None,
+        "skus": [_sku(sku, user, facts) for sku in candidate.skus],
+        "profile": {"segment": None, "group": None, "stage": user.lifecycle.stage, "tier": None},
+    }
+    return {**data, **candidate.fields, **data}  # a rule's own field never hides one of these
+
+
+def _sku(sku: str, user: User, facts: Facts) -> dict[str, Any]:
+    """The price this user saw when it went into the cart, else the shop's; null is what nobody told us."""
+    line, item = user.cart.lines.get(sku), facts(sku)
+    listed = None if item is None else item.price
+    return {
+        "sku": sku,
+        "quantity": None if line is None else line.quantity,
+        "price": listed if line is None else line.price,
+        "stock_left": None if item is None else item.available,
+    }
+
+
+def decision_record(decision: Decision, *, holdout: bool = False) -> bytes:
+    """One candidate, what became of it and on what that rested; `id` is the trigger's, sent or not.
+
+    `reason` is one of triggers.trigger.Reason, null when published; a deferral says `until` when in `inputs`.
+    """
+    candidate, outcome = decision.candidate, decision.outcome
+    inputs: Mapping[str, Any] = decision.inputs
+    if isinstance(outcome, Defer):
+        inputs = {**inputs, "until": outcome.until}
+    return _encode(
+        {
+            "id": candidate.id,
+            "rule": candidate.rule,
+            "rule_version": candidate.version,
+            "user_id": candidate.user_id,
+            "step": candidate.step,
+            "anchor": candidate.anchor,
+            "at": iso(decision.at),
+            "verdict": _VERDICTS[type(outcome)],
+            "reason": None if isinstance(outcome, Publish) else outcome.reason,
+            "winner": None,
+            "channel": outcome.channel if isinstance(outcome, Publish) else None,
+            "offer": candidate.offer,
+            "variant": None,
+            "holdout": holdout,
+            "inputs": inputs,
+        }
+    )
+
+
+_VERDICTS = {Publish: "publish", Suppress: "suppress", Defer: "defer"}
+
+
+def dead_letter(
+    rejected: Rejected, *, topic: str, partition: int, offset: int, key: bytes | None, value: bytes | None
+) -> Record:
+    """A rejected record, bytes untouched, with the headers that Kafka Connect's tools know and our reason."""
+    context = {
+        "__connect.errors.topic": topic,
+        "__connect.errors.partition": str(partition),
+        "__connect.errors.offset": str(offset),
+        "__connect.errors.stage": "VALUE_CONVERTER",
+        "__connect.errors.class.name": "connectors.codec.Decoder",
+        "__connect.errors.exception.class.name": "connectors.codec.Rejected",
+        "__connect.errors.exception.message": rejected.detail,
+        "beckon.reason": rejected.reason,
+    }
+    return key, value or b"", [(name, text.encode()) for name, text in context.items()]
+
+
+def dead_letter_line(
+    rejected: Rejected, *, topic: str, partition: int, offset: int, value: bytes | None
+) -> bytes:
+    """The same for a file log, whose records are JSON lines: the bytes travel as base64."""
+    return _encode(
+        {
+            "topic": topic,
+            "partition": partition,
+            "offset": offset,
+            "reason": rejected.reason,
+            "detail": rejected.detail,
+            "value_base64": base64.b64encode(value or b"").decode(),
+        }
+    )
