@@ -1,0 +1,146 @@
+"""Do the settings make sense together, and what should an operator know about them?"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo, available_timezones
+
+import msgspec
+
+from config.layers import PREFIX, Branch, has_password, is_secret, leaves, variable_of
+from config.problem import Problem
+from config.settings import Settings
+from state.calendar import DAY
+from state.contact import SENT_LIMIT
+from state.rfm import WINDOWS_DAYS
+
+_CLOCK_TIME = re.compile(r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+_TOPIC = re.compile(r"^[a-zA-Z0-9._-]{1,249}$")
+_CURRENCY = re.compile(r"^[A-Z]{3}$")
+_LOOPBACK = ("localhost", "::1")
+
+
+def problems_of(settings: Settings) -> Iterator[Problem]:
+    """What types cannot say: names that must exist, values that contradict each other."""
+    yield from _time_problems(settings)
+    yield from _name_problems(settings)
+    cap, engine, lifecycle = settings.policy.frequency_cap, settings.engine, settings.lifecycle
+    if not 0 <= cap.marketing <= SENT_LIMIT:
+        message = f"{cap.marketing} is not between 0 and {SENT_LIMIT}"
+        yield Problem("policy.frequency_cap.marketing", message, "a user's last 20 messages are remembered")
+    if engine.commit_interval > engine.commit_age:
+        message = f"{engine.commit_interval} is longer than engine.commit_age, {engine.commit_age}"
+        yield Problem(
+            "engine.commit_interval", message, "it is the least time between commits, the age the most"
+        )
+    if lifecycle.declining_after > lifecycle.churned_after:
+        message = (
+            f"{lifecycle.declining_after} is longer than lifecycle.churned_after, {lifecycle.churned_after}"
+        )
+        yield Problem("lifecycle.declining_after", message, "declining comes before churned")
+
+
+def secret_problems(tree: Branch) -> Iterator[Problem]:
+    """Secrets come from the environment: a file is shared and committed, an option is seen by `ps`."""
+    for path, leaf in leaves(tree):
+        if not leaf.text or leaf.origin.startswith(PREFIX):
+            continue
+        way_out = f"set {variable_of(path)} or {variable_of(path)}_FILE in the environment"
+        if is_secret(path):
+            yield Problem(path, "a secret must not be written here", way_out, leaf.origin)
+        elif path == "redis.url" and has_password(leaf.text):
+            way_out = (
+                f"leave it out of the address and set {variable_of('redis.password')} in the environment"
+            )
+            yield Problem(path, "a password must not be written here", way_out, leaf.origin)
+
+
+def notes_of(settings: Settings) -> Iterator[str]:
+    """What is allowed but worth a second thought."""
+    http, kafka = settings.http, settings.kafka
+    if http.enabled and not (http.bind in _LOOPBACK or http.bind.startswith("127.")):
+        yield (
+            f"http.bind {http.bind}: profiles are readable by everyone who reaches port {http.port}; "
+            "put something with a login in front, or bind to 127.0.0.1"
+        )
+    uses_kafka = "kafka" in (settings.source.kind, settings.sink.kind)
+    local = kafka.bootstrap_servers.startswith(("127.", *_LOOPBACK))
+    if uses_kafka and kafka.replication_factor < 2 and not local:
+        yield (
+            f"kafka.replication_factor {kafka.replication_factor}: topics made by `beckon topics create` "
+            "are lost with one broker; production wants 3"
+        )
+    if settings.redis.user_ttl < WINDOWS_DAYS[-1] * DAY:
+        yield (
+            f"redis.user_ttl {settings.redis.user_ttl}: users are forgotten before the longest window "
+            f"({WINDOWS_DAYS[-1]}d) is over"
+        )
+    if settings.state.kind == "memory":
+        yield "state.kind memory: everything known is forgotten when the process ends"
+
+
+def _time_problems(settings: Settings) -> Iterator[Problem]:
+    quiet = settings.policy.quiet_hours
+    for path, zone in (("time.zone", settings.time.zone), ("policy.quiet_hours.zone", quiet.zone)):
+        if not _zone_exists(zone):
+            yield Problem(path, f"there is no time zone {zone!r}", _near_zone(zone))
+    for path, text in (("policy.quiet_hours.start", quiet.start), ("policy.quiet_hours.end", quiet.end)):
+        if not _CLOCK_TIME.match(text):
+            yield Problem(path, f"{text!r} is not a time of day", "write HH:MM, as 21:30 or 08:30")
+    must_last = {
+        "engine.heartbeat": settings.engine.heartbeat,
+        "delivery.transaction_timeout": settings.delivery.transaction_timeout,
+        "redis.user_ttl": settings.redis.user_ttl,
+        "policy.frequency_cap.window": settings.policy.frequency_cap.window,
+        **{f"lifecycle.{k}": v for k, v in msgspec.structs.asdict(settings.lifecycle).items()},
+    }
+    for path, value in must_last.items():
+        if value <= 0:
+            yield Problem(path, f"{value} is not above zero")
+
+
+def _name_problems(settings: Settings) -> Iterator[Problem]:
+    topics: dict[str, str] = msgspec.structs.asdict(settings.kafka.topics)
+    used = Counter(topics.values())
+    for role, name in topics.items():
+        path = f"kafka.topics.{role}"
+        if not _TOPIC.match(name) or name in (".", ".."):
+            yield Problem(
+                path, f"{name!r} is not a topic name", "letters, digits, dot, dash, underscore; 249 at most"
+            )
+        elif used[name] > 1:
+            others = ", ".join(r for r, n in topics.items() if n == name and r != role)
+            yield Problem(
+                path, f"{name!r} is also the topic of {others}", "give every role a topic of its own"
+            )
+    if not _CURRENCY.match(settings.input.currency):
+        yield Problem(
+            "input.currency",
+            f"{settings.input.currency!r} is not a currency",
+            "write its ISO 4217 code, as CNY",
+        )
+    for path, text in (
+        ("state.directory", settings.state.directory),
+        ("files.directory", settings.files.directory),
+        ("kafka.bootstrap_servers", settings.kafka.bootstrap_servers),
+        ("kafka.group_id", settings.kafka.group_id),
+        ("http.bind", settings.http.bind),
+    ):
+        if not text.strip():
+            yield Problem(path, "is empty")
+
+
+def _zone_exists(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        return False
+    return True
+
+
+def _near_zone(name: str) -> str:
+    close = difflib.get_close_matches(name, available_timezones(), n=1)
+    return f"did you mean {close[0]}?" if close else "write a name of the IANA database, as Asia/Shanghai"

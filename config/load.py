@@ -1,0 +1,174 @@
+"""What did the operator choose? All layers as one Settings, or every error at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+from msgspec import Struct
+
+from config.checks import problems_of, secret_problems
+from config.convert import INVALID, NO_SUCH_SETTING, convert, paths_of
+from config.layers import (
+    Branch,
+    Leaf,
+    has_password,
+    is_secret,
+    look_up,
+    merge,
+    read_environ,
+    read_file,
+    read_overrides,
+    split,
+)
+from config.problem import ConfigError, Problem
+from config.settings import Settings
+from state.calendar import Days, Duration
+from state.fold import FoldParams
+from triggers.catalog import RULES
+from triggers.plan import Plan
+from triggers.policy.catalog import GATES
+
+__all__ = ["ConfigError", "Problem", "describe", "load", "plan_of"]
+
+_HERE = Path(__file__).parent
+_HIDDEN = "(hidden)"
+
+# Settings as they are written: `rules` has the Params of every rule of the catalogue under its name.
+_Rules = msgspec.defstruct("_Rules", [(rule.name, rule.params) for rule in RULES], frozen=True, kw_only=True)
+_Written = msgspec.defstruct(
+    "_Written",
+    [(f.name, _Rules if f.name == "rules" else f.type) for f in msgspec.structs.fields(Settings)],
+    frozen=True,
+    kw_only=True,
+)
+
+
+def load(path: Path | None, environ: Mapping[str, str], overrides: Sequence[str]) -> Settings:
+    """Settings from the defaults, then `path`, `BECKON__*` of `environ`, `section.key=value` of `overrides`.
+
+    Raise ConfigError with all problems, each with its dotted path and where it was written.
+    """
+    problems: list[Problem] = []
+    defaults = _defaults(problems)
+    tree = defaults
+    if path is not None:
+        tree = merge(tree, read_file(path, problems))
+    tree = merge(tree, read_environ(environ, problems))
+    tree = merge(tree, read_overrides(overrides, problems))
+    tree = _settle_demo(tree, defaults)
+    problems.extend(secret_problems(tree))
+    written = convert(_Written, tree, "", problems)
+    if problems:
+        # Checks of several values together need all of them: what is wrong stands at its default meanwhile.
+        written = convert(_Written, _with_defaults(tree, defaults, problems), "", [])
+    if written is not INVALID:
+        settings = _settings(written)
+        known = {problem.path for problem in problems}
+        problems.extend(
+            msgspec.structs.replace(problem, origin=_origin(tree, problem.path))
+            for problem in problems_of(settings)
+            if problem.path not in known
+        )
+        if not problems:
+            return settings
+    raise ConfigError([_with_elsewhere(problem) for problem in problems])
+
+
+def plan_of(settings: Settings) -> Plan:
+    """Which rules and gates are on, as the triggers know it."""
+    fold = FoldParams(
+        count_on=settings.orders.count_on, days=Days(settings.time.zone), lifecycle=settings.lifecycle
+    )
+    gates = {gate.name: getattr(settings.policy, gate.name) for gate in GATES}
+    return Plan(fold, settings.rules, gates, policy_enabled=settings.policy.enabled)
+
+
+def describe(settings: Settings) -> str:
+    """The settings in force as YAML that may be shown to anybody: secrets are hidden."""
+    text: str = yaml.safe_dump(_shown(settings, ""), sort_keys=False, allow_unicode=True)
+    return text
+
+
+def redacted_url(url: str) -> str:
+    """An address without its password."""
+    return re.sub(r"//[^/]*@", f"//{_HIDDEN}@", url) if has_password(url) else url
+
+
+def _defaults(problems: list[Problem]) -> Branch:
+    rules = read_file(_HERE / "triggers.yaml", problems)
+    return merge(read_file(_HERE / "default.yaml", problems), Branch({"rules": rules}, rules.origin))
+
+
+def _settle_demo(tree: Branch, defaults: Branch) -> Branch:
+    """`demo.enabled: auto`: made-up events go into the built-in log, never into one that somebody named."""
+    asked = look_up(tree, "demo.enabled")
+    if not isinstance(asked, Leaf) or asked.text != "auto":
+        return tree
+    directory, kind = look_up(tree, "files.directory"), look_up(tree, "source.kind")
+    built_in = look_up(defaults, "files.directory")
+    is_built_in = all(isinstance(each, Leaf) for each in (directory, kind, built_in)) and (
+        directory.text == built_in.text and kind.text == "files"  # type: ignore[union-attr]
+    )
+    enabled = Leaf("true" if is_built_in else "false", asked.origin)
+    return merge(tree, Branch({"demo": Branch({"enabled": enabled}, asked.origin)}, asked.origin))
+
+
+def _with_defaults(tree: Branch, defaults: Branch, problems: Iterable[Problem]) -> Branch:
+    """The tree with the default where a problem was found."""
+    for problem in problems:
+        path = problem.path.partition("[")[0]
+        default = look_up(defaults, path) if path else None
+        if default is not None:
+            tree = _put(tree, split(path), default)
+    return tree
+
+
+def _put(tree: Branch, path: Sequence[str], value: Any) -> Branch:
+    key, rest = path[0], path[1:]
+    below = tree.entries.get(key)
+    if rest and isinstance(below, Branch):
+        value = _put(below, rest, value)
+    elif rest:
+        return tree
+    return Branch({**tree.entries, key: value}, tree.origin)
+
+
+def _settings(written: Any) -> Settings:
+    values = msgspec.structs.asdict(written)
+    return Settings(**{**values, "rules": msgspec.structs.asdict(values["rules"])})
+
+
+def _origin(tree: Branch, path: str) -> str:
+    found = look_up(tree, path)
+    return "" if found is None else found.origin
+
+
+def _with_elsewhere(problem: Problem) -> Problem:
+    """A setting written in the wrong section is named with the right one."""
+    if problem.message != NO_SUCH_SETTING:
+        return problem
+    key = problem.path.rpartition(".")[2]
+    places = [path for path in paths_of(_Written) if path.rpartition(".")[2] == key]
+    known = [path for path in places if not path.startswith("rules.")] or places
+    if len(known) != 1:
+        return problem
+    return msgspec.structs.replace(problem, suggestion=f"did you mean {known[0]}?")
+
+
+def _shown(value: Any, path: str) -> Any:
+    if is_secret(path) and value:
+        return _HIDDEN
+    if isinstance(value, Struct):
+        value = msgspec.structs.asdict(value)
+    if isinstance(value, Mapping):
+        return {key: _shown(each, f"{path}.{key}" if path else key) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_shown(each, path) for each in value]
+    if isinstance(value, Duration):
+        return str(value)
+    return redacted_url(value) if path == "redis.url" else value

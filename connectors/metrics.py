@@ -1,0 +1,149 @@
+"""What do we count and measure? Every metric with its meaning, in one place.
+
+Labels come from the configuration or from closed lists, never from event data: no user, SKU or key. Hot code
+takes a child once (`EVENTS.labels(result="ok")`) and keeps it; those that everybody needs are here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram, Info
+
+_PREFIX: Final = "beckon"
+_MILLIS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_MINUTES: Final = (*_MILLIS, 30.0, 60.0, 300.0, 1800.0)
+_BATCH: Final = (1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0)
+
+
+def _counter(name: str, meaning: str, *labels: str) -> Counter:
+    return Counter(name, meaning, labels, namespace=_PREFIX)
+
+
+def _gauge(name: str, meaning: str, *labels: str) -> Gauge:
+    return Gauge(name, meaning, labels, namespace=_PREFIX)
+
+
+def _histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+    return Histogram(name, meaning, labels, namespace=_PREFIX, buckets=buckets)
+
+
+# What comes in
+
+RECORDS = _counter("records_total", "Records read from an input, by topic role, good or bad.", "topic")
+EVENTS = _counter(
+    "events_total",
+    "Events by what became of them: ok (applied), replayed (known before a restart), late (applied, fired nothing), "
+    "duplicate (same event_id, nothing changed), invalid (dead letter).",
+    "result",
+)
+EVENTS_OK = EVENTS.labels(result="ok")
+EVENTS_REPLAYED = EVENTS.labels(result="replayed")
+EVENTS_LATE = EVENTS.labels(result="late")
+EVENTS_DUPLICATE = EVENTS.labels(result="duplicate")
+EVENTS_INVALID = EVENTS.labels(result="invalid")
+DLQ_RECORDS = _counter(
+    "dlq_records_total",
+    "Records written to the dead-letter topic, by input topic role and reason.",
+    "topic",
+    "reason",
+)
+SOURCE_LAG = _gauge(
+    "source_lag_records", "Records of a partition not read yet, as last seen.", "topic", "partition"
+)
+SOURCE_CAUGHT_UP = _gauge(
+    "source_caught_up", "1 while every input of this process is read to its end, else 0."
+)
+WATERMARK = _gauge(
+    "watermark_timestamp_seconds",
+    "Event time up to which a shard has seen everything, Unix seconds.",
+    "shard",
+)
+SHARDS_OWNED = _gauge("shards_owned", "Shards that this process works on.")
+REBALANCES = _counter("rebalances_total", "Times the consumer group changed what this process owns.")
+
+# What is decided
+
+TRIGGERS = _counter("triggers_total", "Triggers decided to be published, by rule.", "rule")
+SUPPRESSED = _counter(
+    "triggers_suppressed_total", "Candidates that were not sent, by rule and the reason.", "rule", "reason"
+)
+DEFERRED = _counter(
+    "triggers_deferred_total", "Candidates put off, for quiet hours for instance, by rule.", "rule"
+)
+TRIGGER_LATENCY = _histogram(
+    "trigger_latency_seconds",
+    "From the event time at which a trigger became due until the sink acknowledged it. Only live: a backlog's "
+    "event times are old.",
+    _MINUTES,
+    "rule",
+)
+PROCESSING_LATENCY = _histogram(
+    "processing_latency_seconds", "From the read of a batch until its state was committed.", _MILLIS
+)
+TIMERS_LOADED = _gauge("timers_loaded", "Timers held in memory; the others sleep in the store.")
+TIMER_DELAY = _histogram(
+    "timer_delay_seconds", "How far the shard's clock was past a timer's due time when it fired.", _MINUTES
+)
+
+# What is kept
+
+LAST_COMMIT = _gauge(
+    "last_commit_timestamp_seconds",
+    "When the last commit or heartbeat succeeded, Unix seconds: alert on its age.",
+)
+COMMIT_DURATION = _histogram(
+    "commit_duration_seconds",
+    "From sending the commits of all dirty shards until the store answered.",
+    _MILLIS,
+)
+COMMIT_BATCH = _histogram("commit_batch_events", "Events in one commit of all dirty shards.", _BATCH)
+COMMIT_CONFLICTS = _counter(
+    "commit_conflicts_total",
+    "Commits refused: fenced (another process owns the shard), rollback (the store has forgotten something).",
+    "kind",
+)
+STATE_USERS = _gauge("state_users", "Users held in this process's memory.")
+CACHE_REQUESTS = _counter(
+    "cache_requests_total", "Users asked for: hit (in memory), miss (read from the store).", "result"
+)
+CACHE_HITS = CACHE_REQUESTS.labels(result="hit")
+CACHE_MISSES = CACHE_REQUESTS.labels(result="miss")
+STORE_ERRORS = _counter(
+    "store_errors_total",
+    "Times the store did not do what it was asked: unavailable, busy, readonly, ...",
+    "kind",
+)
+LIMIT_HITS = _counter(
+    "limit_hits_total",
+    "Times a limit of the settings or of the state took effect, by the limit's name.",
+    "limit",
+)
+
+# What goes out
+
+OUTBOX_ENTRIES = _gauge("outbox_entries", "Records decided and committed, not yet published.")
+PUBLISH_TRANSACTIONS = _counter(
+    "publish_transactions_total",
+    "Transactions of the publisher: ok, abort (published again), unknown (outcome read back after a restart).",
+    "result",
+)
+
+# The process
+
+LOG_MESSAGES = _counter("log_messages_total", "Lines logged, by level.", "level")
+READY = _gauge("ready", "1 while /readyz says so: shards owned, store and broker reachable, replay finished.")
+BUILD_INFO = Info("build", "Version of beckon and of the Python it runs on.", namespace=_PREFIX)
+
+
+def total(metric: Counter, **labels: str) -> int:
+    """What a counter has counted so far in this process, over all children that have these labels."""
+    name = f"{next(iter(metric.describe())).name}_total"
+    return int(
+        sum(
+            sample.value
+            for family in metric.collect()
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+    )
