@@ -39,7 +39,7 @@ class Episode(Struct, array_like=True, gc=False):
 
 
 class Pending(Struct, array_like=True, gc=False):
-    """A deferred candidate: released at `until`, its facts and gates asked again."""
+    """A deferred candidate: released at `until`, its facts and gates asked again; no `channels`: the rule's."""
 
     rule: str
     step: int
@@ -52,12 +52,13 @@ class Pending(Struct, array_like=True, gc=False):
     reason: str
     offer: str | None
     claim: tuple[str, str, int] | None  # key, sku, limit
+    channels: list[str]
 
 
 class Alert(Struct, array_like=True, gc=False):
     """A stock edge of a SKU this user cares about, why, and when the user last showed it (`seen_at`).
 
-    `since` is when the SKU had run out (edge `back`), else 0.
+    `since` is when the SKU had run out (edge `back`), else 0; `available` pieces at the edge.
     """
 
     edge: str
@@ -67,6 +68,7 @@ class Alert(Struct, array_like=True, gc=False):
     since: int
     interest: str
     seen_at: int
+    available: int
 
 
 class Contact(Struct, array_like=True, gc=False):
@@ -85,19 +87,27 @@ class Contact(Struct, array_like=True, gc=False):
 
     def step_of(self, rule: str, anchor: str) -> int:
         """The highest step of this episode that has become a candidate; 0 if none has."""
-        for episode in self.episodes.get(rule, ()):
-            if episode.anchor == anchor:
-                return episode.step
-        return 0
+        episode = self.episode(rule, anchor)
+        return 0 if episode is None else episode.step
+
+    def episode(self, rule: str, anchor: str) -> Episode | None:
+        return next((e for e in self.episodes.get(rule, ()) if e.anchor == anchor), None)
 
     def remember(self, rule: str, anchor: str, step: int, at: int) -> None:
+        episode = self.episode(rule, anchor)
+        if episode is not None:
+            episode.step, episode.at = max(step, episode.step), at
+            return
         episodes = self.episodes.setdefault(rule, [])
-        for episode in episodes:
-            if episode.anchor == anchor:
-                episode.step, episode.at = max(step, episode.step), at
-                return
         episodes.append(Episode(anchor, step, at))
         del episodes[:-EPISODES_LIMIT]
+
+    def note_sent(self, sent: Sent) -> None:
+        """What no cap counts makes room first, so that a cap up to SENT_LIMIT is exact."""
+        self.sent.append(sent)
+        if len(self.sent) > SENT_LIMIT:
+            uncounted = [i for i, s in enumerate(self.sent) if not s.counts]
+            del self.sent[uncounted[0] if uncounted else 0]
 
     def set_consent(self, channel: str, granted: bool, ts: int) -> None:
         known = self.consent.get(channel)

@@ -140,7 +140,8 @@ def _count(user: User, order_id: str, params: FoldParams) -> None:
 
 
 def _order_cancelled(user: User, e: events.OrderCancelled, params: FoldParams) -> None:
-    user.orders.cancel(user.orders.get(e.order_id), e.ts, user.rfm, params.days)
+    order, on_placed = user.orders.get(e.order_id), params.count_on == "placed"
+    user.orders.cancel(order, e.ts, user.rfm, params.days, on_placed=on_placed)
 
 
 def _order_delivered(user: User, e: events.OrderDelivered, params: FoldParams) -> None:
@@ -150,7 +151,7 @@ def _order_delivered(user: User, e: events.OrderDelivered, params: FoldParams) -
 
 
 def _refund_issued(user: User, e: events.RefundIssued, params: FoldParams) -> None:
-    user.orders.refund(user.orders.by_id.get(e.order_id), e.ts, e.amount, user.rfm, params.days)
+    user.orders.refund(user.orders.get(e.order_id), e.ts, e.amount, user.rfm, params.days)
 
 
 def _registered(user: User, e: events.Registered, params: FoldParams) -> None:
@@ -190,13 +191,16 @@ def _erase_requested(user: User, e: events.EraseRequested, params: FoldParams) -
 
 
 def _stock_edge(user: User, e: events.StockEdge, params: FoldParams) -> None:
-    """Remember an edge of a SKU the user cares about; the rules decide who hears of it, and when."""
+    """Remember an edge of a SKU the user cares about; the rules decide who hears of it, and when.
+
+    A second edge of the same kind means that the first is over.
+    """
     known = interest_in(user, e.sku)
     if known is not None:
         interest, seen_at = known
-        alerts = user.contact.alerts
-        alerts.append(contact.Alert(e.edge, e.sku, e.event_id, e.ts, e.since, interest, seen_at))
-        del alerts[: -contact.ALERTS_LIMIT]
+        alerts = [a for a in user.contact.alerts if (a.sku, a.edge) != (e.sku, e.edge)]
+        alerts.append(contact.Alert(e.edge, e.sku, e.event_id, e.ts, e.since, interest, seen_at, e.available))
+        user.contact.alerts = alerts[-contact.ALERTS_LIMIT :]
 
 
 def interest_in(user: User, sku: str) -> tuple[str, int] | None:

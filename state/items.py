@@ -35,7 +35,7 @@ def apply_item(item: Item, event: StockChanged | PriceChanged, low_threshold: in
     before, item.available, item.stock_at = item.available, event.available, event.ts
     item.category = event.category or item.category
     out_since = item.out_since
-    if event.available == 0 and (before or 0) > 0:
+    if event.available == 0 and before != 0:
         item.out_since = event.ts
     if before is None:
         return None

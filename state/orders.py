@@ -2,6 +2,7 @@
 
 The map of recent orders is what makes a re-delivered order change nothing: every step of an order is
 taken once. Steps may arrive in any order; the order counts when the step named by `count_on` is known.
+A refund counts on its own day. A cancelled order never was: it takes its count, money and refunds with it.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from state.calendar import Days
 from state.rfm import Rfm
 
 ORDERS_LIMIT = 32
+REFUND_DAYS_LIMIT = 16
 
 
 class Order(Struct, array_like=True, gc=False):
+    """`refunds` is minor units by day; `reminded`: payment_pending has spoken of this order."""
+
     placed_at: int | None = None
     anchor: str | None = None
     total: int = 0
@@ -22,9 +26,10 @@ class Order(Struct, array_like=True, gc=False):
     paid_event: str | None = None
     delivered_at: int | None = None
     cancelled_at: int | None = None
-    refunded: int = 0
+    refunds: dict[int, int] = {}
     counted_at: int | None = None
     skus: list[str] = []
+    reminded: bool = False
 
 
 class Orders(Struct, array_like=True, gc=False):
@@ -56,38 +61,58 @@ class Orders(Struct, array_like=True, gc=False):
             self.first_counted = event
         if rfm.last_order_at is None or ts >= rfm.last_order_at:
             self.last_counted = event
-        rfm.add_order(ts, order.total - order.refunded, days)
+        rfm.add_order(ts, order.total, days)
         return True
 
-    def cancel(self, order: Order, ts: int, rfm: Rfm, days: Days) -> None:
-        """A cancelled order leaves F on the day it counted and M by what had not been refunded yet."""
+    def cancel(self, order: Order, ts: int, rfm: Rfm, days: Days, *, on_placed: bool) -> None:
         if order.cancelled_at is not None:
             return
         order.cancelled_at = ts
-        if order.counted_at is None:
-            return
-        rfm.remove_order(order.counted_at, days)
-        rfm.add_amount(order.counted_at, order.refunded - order.total, days)
-        left = [o for o in self.by_id.values() if o.counted_at is not None and o.cancelled_at is None]
-        newest = max(left, key=lambda o: o.counted_at or 0, default=None)
-        if newest is not None:
-            rfm.last_order_at = newest.counted_at
-        elif rfm.orders == 0:
-            rfm.first_order_at = rfm.last_order_at = None
-        else:
-            rfm.last_order_at = days.start(max(rfm.orders_by_day, default=days.of(rfm.last_order_at or 0)))
+        for day, amount in order.refunds.items():
+            rfm.add_amount(days.start(day), amount, days)
+        if order.counted_at is not None:
+            rfm.remove_order(order.counted_at, days)
+            rfm.add_amount(order.counted_at, -order.total, days)
+            self._recall(order.counted_at, rfm, days, on_placed=on_placed)
 
-    def refund(self, order: Order | None, ts: int, amount: int, rfm: Rfm, days: Days) -> None:
-        """A refund of an order that has not counted yet waits with it; else it counts on its own day."""
-        if order is None:
-            rfm.add_amount(ts, -amount, days)
+    def refund(self, order: Order, ts: int, amount: int, rfm: Rfm, days: Days) -> None:
+        if order.cancelled_at is not None:
             return
-        order.refunded += amount
-        if order.counted_at is not None and order.cancelled_at is None:
-            rfm.add_amount(ts, -amount, days)
+        refunds, day = order.refunds, days.of(ts)
+        kept = day if day in refunds or len(refunds) < REFUND_DAYS_LIMIT else max(refunds)
+        refunds[kept] = refunds.get(kept, 0) + amount
+        rfm.add_amount(ts, -amount, days)
+
+    def last_placed_at(self) -> int | None:
+        """When the newest order was placed that was not cancelled, paid or not."""
+        return max((o.placed_at for o in self._standing() if o.placed_at is not None), default=None)
+
+    def _standing(self) -> list[Order]:
+        return [order for order in self.by_id.values() if order.cancelled_at is None]
+
+    def _recall(self, gone: int, rfm: Rfm, days: Days, *, on_placed: bool) -> None:
+        """The order that counted at `gone` is cancelled: which are the first and the last one now?
+
+        Of orders no longer in the map only the day is known.
+        """
+        counted = [(o.counted_at, o) for o in self._standing() if o.counted_at is not None]
+        if rfm.orders <= 0:
+            rfm.first_order_at = rfm.last_order_at = self.first_counted = self.last_counted = None
+            return
+        if gone == rfm.last_order_at:
+            rfm.last_order_at, last = max(
+                counted, key=lambda c: c[0], default=(days.start(max(rfm.orders_by_day, default=0)), None)
+            )
+            self.last_counted = None if last is None else last.anchor if on_placed else last.paid_event
+        if gone == rfm.first_order_at and len(counted) == rfm.orders:
+            rfm.first_order_at, first = min(counted, key=lambda c: c[0])
+            self.first_counted = first.anchor if on_placed else first.paid_event
 
     def _make_room(self) -> None:
+        """Forget an order that is over or of which only a trace is known, else the oldest."""
         done = [
-            key for key, o in self.by_id.items() if o.cancelled_at is not None or o.delivered_at is not None
+            key
+            for key, o in self.by_id.items()
+            if o.cancelled_at is not None or o.delivered_at is not None or o.placed_at is None
         ]
         del self.by_id[done[0] if done else next(iter(self.by_id))]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from state.contact import PENDING_LIMIT, SENT_LIMIT, Pending, Sent
+from state.contact import PENDING_LIMIT, Pending, Sent
 from state.fold import DUPLICATE, Applied, apply
 from state.user import User
 from triggers.plan import Armed, Plan
@@ -50,16 +50,17 @@ def on_event(
     applied = apply(user, event, plan.fold)
     if applied is DUPLICATE or late:
         return applied
-    armed = plan.by_event.get(event.__class__)
-    if armed is None:
-        return applied
-    now = event.ts
-    asked = Asked(user, event, now, facts, plan.fold)
-    for each in armed:
-        _ask(each, asked, plan, try_claim, decisions)
-    if now > user.decided_at:
-        user.decided_at = now
-    _reschedule(user)
+    armed = [
+        each
+        for each in plan.by_event.get(event.__class__, ())
+        if each.rule.concerns is None or each.rule.concerns(user, event)
+    ]
+    if armed:
+        asked = Asked(user, event, event.ts, facts, plan.fold)
+        user.decided_at = max(user.decided_at, event.ts)
+        for each in armed:
+            _ask(each, asked, plan, try_claim, decisions)
+        _reschedule(user)
     return applied
 
 
@@ -68,19 +69,18 @@ def wake(
 ) -> None:
     """Do what is due at `now` (the user's due time): release deferred candidates, ask the rules that asked to be."""
     asked = Asked(user, None, now, facts, plan.fold)
+    user.decided_at = max(user.decided_at, now)
     due = [p for p in user.contact.pending if p.until <= now]
     if due:
         user.contact.pending = [p for p in user.contact.pending if p.until > now]
         for pending in due:
             _release(pending, asked, plan, try_claim, decisions)
-    for name in [name for name, at in user.wakes.items() if at <= now]:
-        armed = plan.armed.get(name)
-        if armed is None:
-            del user.wakes[name]  # switched off since
-        else:
+    woken = [name for name, at in user.wakes.items() if at <= now]
+    for name in woken:
+        del user.wakes[name]  # a rule switched off since has no other way out
+    for name, armed in plan.armed.items():
+        if name in woken:
             _ask(armed, asked, plan, try_claim, decisions)
-    if now > user.decided_at:
-        user.decided_at = now
     _reschedule(user)
 
 
@@ -91,10 +91,10 @@ def _ask(armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim, decisions:
         if candidate is None:
             break
         user.contact.remember(rule.name, candidate.anchor, candidate.step, candidate.at)
-        decisions.append(_judge(candidate, armed, asked, plan, try_claim))
+        decisions.append(_decide(candidate, armed, asked, plan, try_claim))
     if rule.wake_at is not None:
         at = rule.wake_at(user, params, plan.fold)
-        if at is not None and at > asked.now:
+        if at is not None and not asked.passed(at):
             user.wakes[rule.name] = at
         else:
             user.wakes.pop(rule.name, None)
@@ -103,26 +103,30 @@ def _ask(armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim, decisions:
 def _release(
     pending: Pending, asked: Asked, plan: Plan, try_claim: TryClaim, decisions: list[Decision]
 ) -> None:
-    """A deferral is over: are the facts still so, and do the gates let it pass now?"""
+    """A deferral is over: does the rule still stand as it was?"""
     armed = plan.armed.get(pending.rule)
     candidate = _revive(pending, asked.user.user_id)
-    stale: Reason | None
     if armed is None or armed.rule.version != pending.version:
-        stale = Reason.STALE
-    elif asked.now > pending.at + armed.params.valid_for:
-        stale = Reason.EXPIRED
+        decisions.append(_record(candidate, Suppress(Reason.STALE), asked))
     else:
-        stale = armed.rule.holds(asked, candidate, armed.params)
-    if armed is None or stale is not None:
-        decisions.append(_record(candidate, Suppress(stale or Reason.STALE), asked))
-    else:
-        decisions.append(_judge(candidate, armed, asked, plan, try_claim))
+        decisions.append(_decide(candidate, armed, asked, plan, try_claim))
+
+
+def _decide(candidate: Candidate, armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim) -> Decision:
+    """At the moment of sending: is it still worth saying, are the facts still so, do the gates let it pass?"""
+    if asked.now > candidate.at + armed.params.valid_for:
+        return _record(candidate, Suppress(Reason.EXPIRED), asked)
+    stale = armed.rule.holds(asked, candidate, armed.params)
+    if stale is not None:
+        return _record(candidate, Suppress(stale), asked)
+    return _judge(candidate, armed, asked, plan, try_claim)
 
 
 def _judge(candidate: Candidate, armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim) -> Decision:
     """Ask the gates; reserve the slot with the decision, in the same state."""
     user, params = asked.user, armed.params
-    channel = choose_channel(user, params.channels, plan.policy.get("consent") if plan.gates else None)
+    consent = plan.policy.get("consent") if plan.gates else None
+    channel = choose_channel(user, candidate.channels or params.channels, consent)
     outcome: Outcome = Publish(channel)
     proposal = Proposal(asked, candidate, params, channel)
     for gate, settings in plan.gates:
@@ -138,8 +142,7 @@ def _judge(candidate: Candidate, armed: Armed, asked: Asked, plan: Plan, try_cla
         else:
             counts = not params.transactional
             sent = Sent(candidate.id, candidate.rule, candidate.step, channel or "", asked.now, counts)
-            user.contact.sent.append(sent)
-            del user.contact.sent[:-SENT_LIMIT]
+            user.contact.note_sent(sent)
     return _record(candidate, outcome, asked)
 
 
@@ -161,6 +164,7 @@ def _keep(candidate: Candidate, deferral: Defer, user: User) -> bool:
             claim=None
             if candidate.claim is None
             else (candidate.claim.key, candidate.claim.sku, candidate.claim.limit),
+            channels=list(candidate.channels),
         )
     )
     return True
@@ -179,6 +183,7 @@ def _revive(pending: Pending, user_id: str) -> Candidate:
         fields=pending.fields,
         offer=pending.offer,
         claim=None if pending.claim is None else Claim(*pending.claim),
+        channels=tuple(pending.channels),
     )
 
 

@@ -53,7 +53,10 @@ class Claim(Struct, frozen=True, gc=False):
 
 
 class Candidate(Struct, frozen=True, kw_only=True, gc=False):
-    """Something a rule wants to say. `at` is when it became due (event time); `fields` are the rule's own."""
+    """Something a rule wants to say. `at` is when it became due (event time); `fields` are the rule's own.
+
+    `channels` are those of this step, best first; none: the rule's.
+    """
 
     rule: str
     version: int
@@ -66,6 +69,7 @@ class Candidate(Struct, frozen=True, kw_only=True, gc=False):
     fields: Mapping[str, Any] = {}
     offer: str | None = None
     claim: Claim | None = None
+    channels: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -117,16 +121,22 @@ class Asked(Struct, frozen=True, gc=False):
     facts: Facts
     fold: FoldParams
 
+    def passed(self, due: int) -> bool:
+        """Is `due` over? An event at exactly a due time counts as before it: only the wake-up comes after it."""
+        return due < self.now or (due == self.now and self.event is None)
+
 
 class Rule(Struct, frozen=True, kw_only=True):
     """One trigger: the events after which it is asked, its question, and when to ask again without an event.
 
     - `evaluate(asked, params)`: the next candidate that is due and not yet in the user's episodes, or None.
       It is asked again until it has no more.
-    - `wake_at(user, params)`: the event time at which to ask again; None if nothing is pending. It is
-      re-computed after each event in `on` and after each wake-up; a time not after now is not asked twice.
+    - `wake_at(user, params, fold)`: the event time at which to ask again; None if nothing is pending. It is
+      re-computed after each event in `on` and after each wake-up, which is never repeated for its own time.
+      `user.decided_at` is at least the moment of asking.
     - `holds(asked, candidate, params)`: asked at the moment of sending, also after a deferral: None if the
       facts still stand, else the reason they do not.
+    - `concerns(user, event)`: a cheap look at frequent events; False spares the rule both questions.
     """
 
     name: str
@@ -137,4 +147,5 @@ class Rule(Struct, frozen=True, kw_only=True):
     evaluate: Callable[[Asked, Any], Candidate | None]
     wake_at: Callable[[User, Any, FoldParams], int | None] | None = None
     holds: Callable[[Asked, Candidate, Any], Reason | None]
+    concerns: Callable[[User, Any], bool] | None = None
     fields: Mapping[str, str] = {}

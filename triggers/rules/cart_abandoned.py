@@ -25,9 +25,9 @@ class Params(RuleParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def evaluate(asked: Asked, params: Params) -> Candidate | None:
-    cart, now = asked.user.cart, asked.now
+    cart = asked.user.cart
     step, due = _next_step(asked.user, params)
-    if due is None or now < due or cart.anchor is None:
+    if due is None or cart.anchor is None or not asked.passed(due):
         return None
     left = {
         sku: item.available for sku in cart.lines if (item := asked.facts(sku)) and item.available is not None

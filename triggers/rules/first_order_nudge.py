@@ -1,0 +1,64 @@
+"""Who joined us and has not ordered anything yet?
+
+Asked once in a user's life, `delay` after she registered; an order placed by then, unless cancelled,
+makes it needless.
+"""
+
+from __future__ import annotations
+
+from state import events
+from state.calendar import Duration, in_words
+from state.fold import FoldParams
+from state.user import User
+from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+
+NAME = "first_order_nudge"
+
+
+class Params(RuleParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`delay` after registration."""
+
+    delay: Duration
+
+
+def evaluate(asked: Asked, params: Params) -> Candidate | None:
+    user = asked.user
+    due, anchor = wake_at(user, params, asked.fold), user.registered_event
+    if due is None or anchor is None or not asked.passed(due) or _has_ordered(user):
+        return None
+    return Candidate(
+        rule=NAME,
+        version=RULE.version,
+        user_id=user.user_id,
+        step=1,
+        anchor=anchor,
+        at=due,
+        reason=f"registered {in_words(params.delay)} ago, no order yet",
+        offer=params.offer,
+    )
+
+
+def wake_at(user: User, params: Params, fold: FoldParams) -> int | None:
+    if user.registered_at is None or NAME in user.contact.episodes:
+        return None
+    return user.registered_at + params.delay
+
+
+def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
+    return Reason.STALE if _has_ordered(asked.user) else None
+
+
+def _has_ordered(user: User) -> bool:
+    return user.rfm.orders > 0 or user.orders.last_placed_at() is not None
+
+
+RULE = Rule(
+    name=NAME,
+    version=1,
+    question="Who joined us and has not ordered anything yet?",
+    params=Params,
+    on=(events.Registered,),
+    evaluate=evaluate,
+    wake_at=wake_at,
+    holds=holds,
+)

@@ -1,0 +1,84 @@
+"""Who has just become a customer?
+
+The first counted order earns a coupon at once (step 1) and, if no second order has used it by then, a
+reminder `reminder_after` (step 2). Once in a user's life; cancelling the first order ends it.
+"""
+
+from __future__ import annotations
+
+from state import events
+from state.calendar import Duration, in_words, iso
+from state.fold import FoldParams
+from state.user import User
+from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+
+NAME = "welcome_pack"
+
+
+class Params(RuleParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`coupon_valid_for` and `reminder_after` (None: no reminder) count from the first counted order."""
+
+    coupon_valid_for: Duration
+    reminder_after: Duration | None
+
+
+def evaluate(asked: Asked, params: Params) -> Candidate | None:
+    user = asked.user
+    due, anchor, first_at = (
+        wake_at(user, params, asked.fold),
+        user.orders.first_counted,
+        user.rfm.first_order_at,
+    )
+    if due is None or anchor is None or first_at is None or _has_second(user):
+        return None
+    step = user.contact.step_of(NAME, anchor) + 1
+    if step == 2 and not asked.passed(due):
+        return None
+    until = iso(first_at + params.coupon_valid_for)
+    return Candidate(
+        rule=NAME,
+        version=RULE.version,
+        user_id=user.user_id,
+        step=step,
+        anchor=anchor,
+        at=due,
+        reason="first order" if step == 1 else f"coupon not used for {in_words(due - first_at)}",
+        fields={"coupon_valid_until": until},
+        offer=params.offer,
+    )
+
+
+def wake_at(user: User, params: Params, fold: FoldParams) -> int | None:
+    anchor, first_at = user.orders.first_counted, user.rfm.first_order_at
+    if anchor is None or first_at is None or user.rfm.orders != 1:
+        return None
+    if NAME not in user.contact.episodes:
+        return first_at
+    if user.contact.step_of(NAME, anchor) == 1 and params.reminder_after is not None:
+        return first_at + params.reminder_after
+    return None
+
+
+def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
+    user = asked.user
+    gone = user.orders.first_counted != candidate.anchor or user.rfm.orders != 1
+    return Reason.STALE if gone or _has_second(user) else None
+
+
+def _has_second(user: User) -> bool:
+    """An order besides the first one, paid or not; a coupon can only be used by ordering."""
+    placed = [o for o in user.orders.by_id.values() if o.placed_at is not None and o.cancelled_at is None]
+    return len(placed) > 1
+
+
+RULE = Rule(
+    name=NAME,
+    version=1,
+    question="Who has just become a customer?",
+    params=Params,
+    on=(events.OrderPlaced, events.OrderPaid, events.OrderCancelled),
+    evaluate=evaluate,
+    wake_at=wake_at,
+    holds=holds,
+    fields={"coupon_valid_until": "RFC 3339, end of the coupon"},
+)

@@ -1,0 +1,83 @@
+"""Which lost customer is worth another try, by stronger and stronger means?
+
+Steps are due `after` the last counted order, each on channels and with an offer of its own. The episode
+opens at step 1's due time whatever visits came before it: it is the purchase that is missing. From then
+on an order or a visit is the answer we hoped for, and the remaining steps are not made.
+"""
+
+from __future__ import annotations
+
+from state import events
+from state.calendar import Duration, in_words
+from state.fold import FoldParams
+from state.user import User
+from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+
+NAME = "winback"
+
+
+class Params(RuleParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`after` the last order, ascending, a step each; `step_channels` and `step_offers` in the same order.
+
+    A step beyond those lists uses `channels` and `offer`.
+    """
+
+    after: tuple[Duration, ...]
+    step_channels: tuple[tuple[str, ...], ...]
+    step_offers: tuple[str | None, ...]
+
+
+def evaluate(asked: Asked, params: Params) -> Candidate | None:
+    user = asked.user
+    due, anchor = wake_at(user, params, asked.fold), user.orders.last_counted
+    if due is None or anchor is None or not asked.passed(due):
+        return None
+    done = user.contact.step_of(NAME, anchor)
+    offers = params.step_offers
+    return Candidate(
+        rule=NAME,
+        version=RULE.version,
+        user_id=user.user_id,
+        step=done + 1,
+        anchor=anchor,
+        at=due,
+        reason=f"no order for {in_words(params.after[done])}",
+        fields={"last_step": done + 1 == len(params.after)},
+        offer=offers[done] if done < len(offers) else params.offer,
+        channels=params.step_channels[done] if done < len(params.step_channels) else (),
+    )
+
+
+def wake_at(user: User, params: Params, fold: FoldParams) -> int | None:
+    anchor, last_order_at = user.orders.last_counted, user.rfm.last_order_at
+    if anchor is None or last_order_at is None:
+        return None
+    episode = user.contact.episode(NAME, anchor)
+    done = 0 if episode is None else episode.step
+    if done >= len(params.after) or (episode is not None and _answered(user, episode.at)):
+        return None
+    return last_order_at + params.after[done]
+
+
+def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
+    user = asked.user
+    answered = user.orders.last_counted != candidate.anchor or _answered(user, candidate.at)
+    return Reason.STALE if answered else None
+
+
+def _answered(user: User, since: int) -> bool:
+    """A visit, and placing an order is one."""
+    return (user.activity.last_visit_at or 0) > since
+
+
+RULE = Rule(
+    name=NAME,
+    version=1,
+    question="Which lost customer is worth another try, by stronger and stronger means?",
+    params=Params,
+    on=(events.OrderPlaced, events.OrderPaid, events.OrderCancelled),
+    evaluate=evaluate,
+    wake_at=wake_at,
+    holds=holds,
+    fields={"last_step": "true when nothing follows if this stays unanswered"},
+)

@@ -1,0 +1,76 @@
+"""Who is told of a stock edge, and when? Best prospects first; shared by low_stock and back_in_stock.
+
+An alert is a user's note of one edge (state/fold.py). It waits for the wave of its interest and is taken
+out as it becomes a candidate, so each fall or return is told once, whatever the rule remembers.
+"""
+
+from __future__ import annotations
+
+from state.calendar import Duration
+from state.contact import INTERESTS, Alert
+from state.fold import interest_in
+from state.user import User
+from triggers.trigger import Asked, Candidate, Claim
+
+Waves = tuple[Duration, Duration, Duration]
+"""Delays after the edge for the interests `cart`, `favourite`, `viewed`."""
+
+WORDS = {"cart": "in the cart", "favourite": "among the favourites", "viewed": "lately viewed"}
+
+
+def told_at(alert: Alert, waves: Waves) -> int:
+    return alert.at + waves[INTERESTS.index(alert.interest)]
+
+
+def next_wave(user: User, edge: str, waves: Waves) -> int | None:
+    """When the next alert of this kind is due."""
+    return min((told_at(a, waves) for a in user.contact.alerts if a.edge == edge), default=None)
+
+
+def take_alert(asked: Asked, edge: str, waves: Waves, watched_for: Duration) -> Alert | None:
+    """Take out the alerts that are due; the first of them whose user counts as interested at its edge."""
+    contact = asked.user.contact
+    due = [a for a in contact.alerts if a.edge == edge and _is_due(asked, a, waves)]
+    for alert in sorted(due, key=lambda a: told_at(a, waves)):
+        contact.alerts = [a for a in contact.alerts if a is not alert]
+        if _was_interested(alert, watched_for):
+            return alert
+    return None
+
+
+def wanted(user: User, candidate: Candidate, waves: Waves) -> bool:
+    """Does the user still care about the SKU, and has she not bought it since the edge?"""
+    sku = candidate.skus[0]
+    edge_at = candidate.at - waves[INTERESTS.index(candidate.fields["interest"])]
+    bought = any(
+        sku in order.skus and order.placed_at is not None and order.placed_at >= edge_at
+        for order in user.orders.by_id.values()
+        if order.cancelled_at is None
+    )
+    return not bought and interest_in(user, sku) is not None
+
+
+def left(asked: Asked, alert: Alert) -> int:
+    """Pieces left now; as the alert said where the item shard knows nothing."""
+    item = asked.facts(alert.sku)
+    return alert.available if item is None or item.available is None else item.available
+
+
+def reach(rule: str, alert: Alert, available: int, per_unit: float | None) -> Claim | None:
+    """A place among the users that `available` pieces may be announced to; None: no limit."""
+    if per_unit is None:
+        return None
+    return Claim(f"{rule}:{alert.sku}:{alert.anchor}", alert.sku, int(per_unit * available))
+
+
+def _is_due(asked: Asked, alert: Alert, waves: Waves) -> bool:
+    """The first wave goes with the edge itself; a later one waits like any timer."""
+    at = told_at(alert, waves)
+    return at <= alert.at or asked.passed(at)
+
+
+def _was_interested(alert: Alert, watched_for: Duration) -> bool:
+    """A view counts for `watched_for`, and for a SKU that came back only if it was made while it was out."""
+    if alert.interest != "viewed":
+        return True
+    return alert.at - alert.seen_at <= watched_for and alert.seen_at >= alert.since
