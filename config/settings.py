@@ -1,4 +1,4 @@
-"""What can be chosen? Every setting and its type, on one page; the defaults are default.yaml and triggers.yaml."""
+"""What can be chosen? Every setting and its type, on one page; defaults: default.yaml and triggers.yaml."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Topics(Section, frozen=True):
 
 
 class Kafka(Section, frozen=True):
-    """`options` go to librdkafka as they are (security.protocol, sasl.*, ssl.*); secrets from the environment."""
+    """`options` go to librdkafka as they are (security.protocol, sasl.*); secrets from the environment."""
 
     bootstrap_servers: str
     group_id: str
@@ -49,11 +49,12 @@ class Kafka(Section, frozen=True):
 
 
 class Redis(Section, frozen=True):
-    """`url` empty: an embedded server under `state.directory`."""
+    """`url` empty: an embedded server under `state.directory`. `watch_ttl`: who watches a SKU, and claims."""
 
     url: str
     password: str
     user_ttl: Duration
+    watch_ttl: Duration
 
 
 class Files(Section, frozen=True):
@@ -123,7 +124,7 @@ class Logs(Section, frozen=True):
 
 
 class Demo(Section, frozen=True):
-    """The demo shop inside `beckon run`: starts `behind` the present and lives `speed` times as fast until it is there."""
+    """The demo shop in `beckon run`: starts `behind` the present, `speed` times as fast until it is there."""
 
     enabled: bool
     seed: int

@@ -33,8 +33,8 @@ def _histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str
 RECORDS = _counter("records_total", "Records read from an input, by topic role, good or bad.", "topic")
 EVENTS = _counter(
     "events_total",
-    "Events by what became of them: ok (applied), replayed (known before a restart), late (applied, fired nothing), "
-    "duplicate (same event_id, nothing changed), invalid (dead letter).",
+    "Events by what became of them: ok (applied), replayed (known before a restart), "
+    "late (applied, fired nothing), duplicate (same event_id, nothing changed), invalid (dead letter).",
     "result",
 )
 EVENTS_OK = EVENTS.labels(result="ok")
@@ -73,8 +73,8 @@ DEFERRED = _counter(
 )
 TRIGGER_LATENCY = _histogram(
     "trigger_latency_seconds",
-    "From the event time at which a trigger became due until the sink acknowledged it. Only live: a backlog's "
-    "event times are old.",
+    "From the event time at which a trigger became due until the sink acknowledged it. "
+    "Only live: a backlog's event times are old.",
     _MINUTES,
     "rule",
 )
@@ -125,7 +125,7 @@ LIMIT_HITS = _counter(
 OUTBOX_ENTRIES = _gauge("outbox_entries", "Records decided and committed, not yet published.")
 PUBLISH_TRANSACTIONS = _counter(
     "publish_transactions_total",
-    "Transactions of the publisher: ok, abort (published again), unknown (outcome read back after a restart).",
+    "Transactions of the publisher: ok, abort (published again), unknown (outcome read back).",
     "result",
 )
 

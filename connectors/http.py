@@ -1,0 +1,159 @@
+"""How do Prometheus, an orchestrator and a person ask a running beckon? Over a few read-only paths.
+
+`/metrics`, `/healthz` (does it get on?), `/readyz` (may it be relied on?), `/api/users/<id>` (a profile).
+Requests are not logged: their paths hold user ids.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from connectors import logs
+from state.events import MAX_ID_LENGTH
+
+Check = Callable[[], tuple[bool, str]]
+"""(is it so, why) in one line."""
+
+_USERS: Final = "/api/users/"
+_JSON: Final = "application/json; charset=utf-8"
+_REQUEST_SECONDS: Final = 10.0  # a client that does not finish its request holds a thread no longer
+
+log = logs.get("http")
+
+
+class StatusServer:
+    """A server in a daemon thread. The callables are asked on its threads, one per request."""
+
+    def __init__(
+        self,
+        bind: str,
+        port: int,
+        *,
+        health: Check,
+        ready: Check,
+        profile: Callable[[str], bytes | None],
+        registry: CollectorRegistry,
+    ) -> None:
+        """Listen on `bind`:`port` (0: any free port) at once; OSError where that is not to be had.
+
+        `profile(user_id)`: the profile as JSON, None for a user nobody knows.
+        """
+        self._health = health
+        self._ready = ready
+        self._profile = profile
+        self._registry = registry
+        self._server = (_Server6 if ":" in bind else _Server)(self, bind, port)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="http", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    def stop(self) -> None:
+        """Answer nobody any more; the port is free when this returns."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def answer(self, target: str, accept: str) -> tuple[HTTPStatus, str, bytes]:
+        """(status, content type, body) for the target of a GET."""
+        path = urlsplit(target).path
+        if path == "/metrics":
+            encode, content_type = choose_encoder(accept)
+            return HTTPStatus.OK, content_type, encode(self._registry)
+        if path == "/healthz":
+            return _status(self._health)
+        if path == "/readyz":
+            return _status(self._ready)
+        user_id = path.removeprefix(_USERS)
+        if user_id and user_id != path and "/" not in user_id:
+            return self._user(user_id)
+        return HTTPStatus.NOT_FOUND, _JSON, _json({"error": "no such path"})
+
+    def _user(self, quoted: str) -> tuple[HTTPStatus, str, bytes]:
+        try:
+            user_id = unquote(quoted, errors="strict")
+        except UnicodeDecodeError:
+            return HTTPStatus.BAD_REQUEST, _JSON, _json({"error": "the user id is not UTF-8"})
+        body = self._profile(user_id) if len(user_id) <= MAX_ID_LENGTH else None
+        if body is None:
+            return HTTPStatus.NOT_FOUND, _JSON, _json({"error": "no such user"})
+        return HTTPStatus.OK, _JSON, body
+
+
+class _Request(BaseHTTPRequestHandler):
+    server: _Server
+    server_version = "beckon"
+    sys_version = ""
+    timeout = _REQUEST_SECONDS
+
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def _answer(self, *, with_body: bool) -> None:
+        try:
+            status, content_type, body = self.server.status.answer(self.path, self.headers.get("Accept", ""))
+        except Exception as error:  # the store may be away; the asker hears so, and the server lives on
+            log.exception("a request could not be answered", error=type(error).__name__)
+            status, content_type = HTTPStatus.SERVICE_UNAVAILABLE, _JSON
+            body = _json({"error": f"cannot be answered now ({type(error).__name__})"})
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the base class
+        """Nothing: see the module."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, status: StatusServer, bind: str, port: int) -> None:
+        self.status = status
+        super().__init__((bind, port), _Request)
+
+    def server_bind(self) -> None:
+        # The base class asks DNS for the name of the address, which may take seconds and serves nobody here.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), OSError):  # a client that went away in the middle is no news
+            log.exception("a connection ended by an error of ours")
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
+def _status(check: Check) -> tuple[HTTPStatus, str, bytes]:
+    good, why = check()
+    status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
+    return status, _JSON, _json({"ok": good, "why": why})
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode() + b"\n"

@@ -1,0 +1,89 @@
+"""What does a person read about a user? The single customer view, null where nothing is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from state.activity import in_days, in_hours
+from state.calendar import Days, iso
+from state.rfm import WINDOWS_DAYS
+from state.user import User
+
+
+def profile(user: User, now: int, days: Days) -> dict[str, Any]:
+    """The profile at `now` (epoch ms) in the shape of interface.md section 7.
+
+    Times are RFC 3339, money is minor units, windows are by the day numbers of `days`. What beckon does not
+    compute yet (scores, segments, tier, predictions) is there and null.
+    """
+    return {
+        "user_id": user.user_id,
+        "as_of": iso(now),
+        "first_seen_at": _iso(user.first_seen_at),
+        "last_seen_at": _iso(user.last_seen_at),
+        "rfm": _rfm(user, now, days),
+        "activity": _activity(user, now, days),
+        "cart": _cart(user),
+        "lifecycle": {"stage": user.lifecycle.stage, "since": _iso(user.lifecycle.since)},
+        "membership": {"tier": None, "points": None},
+        "tags": {},
+        "predictions": {
+            "p_no_purchase_8w": None,
+            "p_alive": None,
+            "expected_orders_26w": None,
+            "expected_value": None,
+            "next_order_at": None,
+        },
+        "consent": {channel: consent.granted for channel, consent in sorted(user.contact.consent.items())},
+        "recent_triggers": _recent_triggers(user),
+        "aliases": [],
+    }
+
+
+def _rfm(user: User, now: int, days: Days) -> dict[str, Any]:
+    rfm, windows = user.rfm, {}
+    for width in WINDOWS_DAYS:
+        orders, net_amount = rfm.window(now, width, days)
+        windows[f"{width}d"] = {"orders": orders, "net_amount": net_amount}
+    return {
+        "last_order_at": _iso(rfm.last_order_at),
+        "orders": rfm.orders,
+        "net_amount": rfm.net_amount,
+        "windows": windows,
+        "scores": {"r": None, "f": None, "m": None},
+        "cuts_version": None,
+        "flags": None,
+        "segment": None,
+        "group": None,
+    }
+
+
+def _activity(user: User, now: int, days: Days) -> dict[str, int]:
+    activity = user.activity
+    return {
+        "views_7d": in_days(activity.views_by_day, now, 7, days),
+        "views_30d": in_days(activity.views_by_day, now, 30, days),
+        "sessions_7d": in_days(activity.sessions_by_day, now, 7, days),
+        "sessions_30d": in_days(activity.sessions_by_day, now, 30, days),
+        "views_48h": in_hours(activity.views_by_hour, now, 48),
+    }
+
+
+def _cart(user: User) -> dict[str, Any]:
+    lines = [
+        {"sku": sku, "quantity": line.quantity, "price": line.price, "added_at": iso(line.added_at)}
+        for sku, line in user.cart.lines.items()
+    ]
+    return {"changed_at": _iso(user.cart.changed_at), "lines": lines}
+
+
+def _recent_triggers(user: User) -> list[dict[str, Any]]:
+    """What was sent, the newest first."""
+    return [
+        {"id": sent.id, "rule": sent.rule, "at": iso(sent.at), "channel": sent.channel or None}
+        for sent in reversed(user.contact.sent)
+    ]
+
+
+def _iso(ts: int | None) -> str | None:
+    return None if ts is None else iso(ts)
