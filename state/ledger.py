@@ -6,11 +6,10 @@ A shard is one partition of the input; its ledger is the unit of commit. Everyth
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from typing import Protocol
 
-import msgspec
 from msgspec import Struct
 
 Blob = bytes
@@ -18,7 +17,7 @@ Blob = bytes
 
 
 class Entry(Struct, array_like=True, gc=False):
-    """One record waiting in the outbox for its topic; (`token`, `seq`) label it, `id` survives relabelling."""
+    """One record waiting for its topic; (`token`, `seq`) label it in the outbox, `id` survives relabelling."""
 
     token: str
     seq: int
@@ -32,7 +31,7 @@ class Entry(Struct, array_like=True, gc=False):
 
 
 class Opened(Struct):
-    """What a new owner finds. `marks`: by "topic/partition", the last offset whose effects are in the state."""
+    """What a new owner finds. `marks`: by "topic/partition", the last offset that is in the state."""
 
     version: int
     marks: dict[str, int]
@@ -78,13 +77,17 @@ class Ledger(Protocol):
     def finish_commits(self) -> list[bool]:
         """Answers of all commits begun: False where another owner or version was found (nothing changed)."""
 
-    def load_users(self, shard: int, user_ids: Sequence[str]) -> list[Blob | None]: ...
+    def abandon_commits(self) -> None:
+        """Nobody will ask what became of the commits begun."""
+
+    def load_users(self, asked: Sequence[tuple[int, str]]) -> list[Blob | None]:
+        """Users by (shard, user id), in one round trip."""
 
     def load_items(self, skus: Sequence[tuple[int, str]]) -> list[Blob | None]:
         """Item facts by (shard, sku), whoever owns the shard."""
 
-    def load_timers(self, shard: int, after: tuple[int, str], limit: int) -> list[tuple[int, str]]:
-        """The next `limit` timers in order of (due, user id), strictly after `after`."""
+    def load_timers(self, shard: int, after: int, limit: int) -> list[tuple[int, str]]:
+        """The next timers due later than `after`, in order: `limit` of them and all tied with the last."""
 
     def load_watchers(self, shard: int, sku: str, limit: int) -> list[str]:
         """Users who lately watched a SKU, the latest first."""
@@ -130,14 +133,12 @@ class MemoryLedger:
         self._shape = (shards, layout)
 
     def open(self, shard: int, owner: str) -> Opened:
-        kept = self._shards.setdefault(shard, _Shard())
+        kept = self._shard(shard)
         kept.owner, kept.version = owner, kept.version + 1
-        return Opened(
-            kept.version, dict(kept.marks), kept.clock, kept.seq, kept.trimmed_to, [*kept.outbox]
-        )
+        return Opened(kept.version, dict(kept.marks), kept.clock, kept.seq, kept.trimmed_to, [*kept.outbox])
 
     def begin_commit(self, shard: int, commit: Commit) -> None:
-        kept = self._shards.setdefault(shard, _Shard())
+        kept = self._shard(shard)
         if (kept.owner, kept.version) != (commit.owner, commit.version):
             self._answers.append(False)
             return
@@ -161,24 +162,29 @@ class MemoryLedger:
         answers, self._answers = self._answers, []
         return answers
 
-    def load_users(self, shard: int, user_ids: Sequence[str]) -> list[Blob | None]:
-        users = self._shards.setdefault(shard, _Shard()).users
-        return [users.get(user_id) for user_id in user_ids]
+    def abandon_commits(self) -> None:
+        self._answers = []
+
+    def load_users(self, asked: Sequence[tuple[int, str]]) -> list[Blob | None]:
+        return [self._shard(shard).users.get(user_id) for shard, user_id in asked]
 
     def load_items(self, skus: Sequence[tuple[int, str]]) -> list[Blob | None]:
-        return [self._shards.setdefault(shard, _Shard()).items.get(sku) for shard, sku in skus]
+        return [self._shard(shard).items.get(sku) for shard, sku in skus]
 
-    def load_timers(self, shard: int, after: tuple[int, str], limit: int) -> list[tuple[int, str]]:
-        timers = self._shards.setdefault(shard, _Shard()).timers
-        found = [timer for timer in timers if timer > after]
-        return found[:limit]
+    def load_timers(self, shard: int, after: int, limit: int) -> list[tuple[int, str]]:
+        timers = self._shard(shard).timers
+        first = bisect_left(timers, (after + 1, ""))
+        last = first + limit
+        while first < last < len(timers) and timers[last][0] == timers[last - 1][0]:
+            last += 1
+        return timers[first:last]
 
     def load_watchers(self, shard: int, sku: str, limit: int) -> list[str]:
-        watchers = self._shards.setdefault(shard, _Shard()).watchers.get(sku, {})
+        watchers = self._shard(shard).watchers.get(sku, {})
         return sorted(watchers, key=lambda user: (-watchers[user], user))[:limit]
 
     def claim(self, shard: int, key: str, claimant: str, limit: int) -> bool:
-        places = self._shards.setdefault(shard, _Shard()).claims.setdefault(key, set())
+        places = self._shard(shard).claims.setdefault(key, set())
         if claimant not in places and len(places) < limit:
             places.add(claimant)
         return claimant in places
@@ -188,13 +194,16 @@ class MemoryLedger:
 
     def user_ids(self, shard: int) -> list[str]:
         """Every user known, sorted: for `replay`, which writes all profiles."""
-        return sorted(self._shards.setdefault(shard, _Shard()).users)
+        return sorted(self._shard(shard).users)
+
+    def _shard(self, shard: int) -> _Shard:
+        return self._shards.setdefault(shard, _Shard())
 
     @staticmethod
     def _set_timer(kept: _Shard, user_id: str, due: int | None) -> None:
         before = kept.due.pop(user_id, None)
         if before is not None:
-            kept.timers.remove((before, user_id))
+            del kept.timers[bisect_left(kept.timers, (before, user_id))]
         if due is not None:
             kept.due[user_id] = due
             insort(kept.timers, (due, user_id))
@@ -204,15 +213,3 @@ class MemoryLedger:
         watchers[user_id] = max(at, watchers.get(user_id, at))
         if len(watchers) > self._watchers_per_sku:
             del watchers[min(watchers, key=lambda user: (watchers[user], user))]
-
-
-_entries = msgspec.msgpack.Encoder()
-_entry = msgspec.msgpack.Decoder(Entry)
-
-
-def pack_entry(entry: Entry) -> bytes:
-    return _entries.encode(entry)
-
-
-def unpack_entry(blob: bytes) -> Entry:
-    return _entry.decode(blob)

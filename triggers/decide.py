@@ -50,11 +50,7 @@ def on_event(
     applied = apply(user, event, plan.fold)
     if applied is DUPLICATE or late:
         return applied
-    armed = [
-        each
-        for each in plan.by_event.get(event.__class__, ())
-        if each.rule.concerns is None or each.rule.concerns(user, event)
-    ]
+    armed = plan.listeners(user, event) if event.__class__ in plan.by_event else None
     if armed:
         asked = Asked(user, event, event.ts, facts, plan.fold)
         user.decided_at = max(user.decided_at, event.ts)

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from state.fold import FoldParams
+from state.user import User
 from triggers.catalog import RULES
 from triggers.policy.catalog import GATES
 from triggers.policy.gate import Gate
@@ -42,3 +43,18 @@ class Plan:
         for armed in self.armed.values():
             for kind in armed.rule.on:
                 self.by_event[kind] = (*self.by_event.get(kind, ()), armed)
+        low_stock = self.armed.get("low_stock")
+        # The item shards must know where "low" begins; with the rule off nothing is ever low.
+        self.low_threshold: int = getattr(low_stock.params, "threshold", 0) if low_stock else 0
+
+    def listeners(self, user: User, event: Any) -> list[Armed]:
+        """The rules that want to be asked about this event of this user."""
+        return [
+            each
+            for each in self.by_event.get(event.__class__, ())
+            if each.rule.concerns is None or each.rule.concerns(user, event)
+        ]
+
+    def decides(self, user: User, event: Any) -> bool:
+        """Whether a wake-up due before this event must come before it."""
+        return event.__class__ in self.by_event and bool(self.listeners(user, event))

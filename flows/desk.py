@@ -1,0 +1,331 @@
+"""What do these events and this moment change, and what follows? Load, decide, commit: the one stateful step.
+
+The desk holds the process's shards. A batch is applied shard by shard: everything it needs is read in one
+round trip, events are folded in order, due timers fire, and the whole change of a shard is one commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+from msgspec import Struct
+from msgspec.json import Encoder as JsonEncoder
+
+from connectors import metrics
+from connectors.envelope import decision_record, trigger_record
+from connectors.murmur2 import partition
+from flows.dead_letter import DeadLetter
+from flows.shard import Shard, unpack_item
+from state import events
+from state.fold import DUPLICATE
+from state.items import Item, apply_item
+from state.ledger import Ledger
+from state.user import User
+from triggers.decide import on_event, wake
+from triggers.plan import Plan
+from triggers.trigger import Claim, Decision, Defer, Publish, Suppress
+
+ITEM_EVENTS = frozenset(get_args(events.Inventory))
+CONTEXT_EVENTS = frozenset(get_args(events.Context))
+
+
+class ShardBatch(Struct):
+    """What one shard's merge released: items (events and dead letters) in order, marks, and the watermark."""
+
+    shard: Shard
+    items: list[Any]
+    marks: dict[str, int]
+    watermark: int
+
+
+class Refused(Exception):
+    """A commit was refused: another owner or version holds the shard. Its memory here is worthless."""
+
+
+class Desk:
+    """`item_partitions`: how many shards the inventory topic reaches. `shards` is shared with the intake."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        ledger: Ledger,
+        shards: dict[int, Shard],
+        *,
+        app: str,
+        shard_count: int,
+        item_partitions: int,
+        allowed_lateness: int,
+        watchers_limit: int,
+        timers_limit: int,
+        on_decision: Callable[[Decision], None] | None = None,
+        triggers_per_rule: bool = False,
+    ) -> None:
+        self._plan = plan
+        self._ledger = ledger
+        self._shards = shards
+        self._app = app
+        self._shard_count = shard_count
+        self._item_partitions = item_partitions
+        self._lateness = allowed_lateness
+        self._watchers_limit = watchers_limit
+        self._timers_limit = timers_limit
+        self._on_decision = on_decision
+        self._per_rule = triggers_per_rule
+        self._low_threshold = plan.low_threshold
+        self._foreign: dict[str, Item | None] = {}
+        self._under_way: list[Shard] = []
+
+    # one round
+
+    def process(self, batches: list[ShardBatch]) -> None:
+        """Apply a batch to memory; nothing is in the ledger until `commit`."""
+        self.settle()
+        for shard in self._shards.values():
+            shard.evict()
+        self._foreign.clear()
+        due = [self._pop_due(batch) for batch in batches]
+        self._load(batches, due)
+        for batch, timers in zip(batches, due, strict=True):
+            self._apply(batch)
+            self._fire(batch, timers)
+
+    def commit(self) -> int:
+        """Send the change of every changed shard; returns how many commits are under way."""
+        for shard in self._shards.values():
+            if shard.changed:
+                self._ledger.begin_commit(shard.number, shard.commit())
+                self._under_way.append(shard)
+        return len(self._under_way)
+
+    def settle(self) -> None:
+        """Wait until every commit under way is in the ledger. Raises Refused if one was refused."""
+        if not self._under_way:
+            return
+        under_way, self._under_way = self._under_way, []
+        for shard, accepted in zip(under_way, self._ledger.finish_commits(), strict=True):
+            if not accepted:
+                metrics.COMMIT_CONFLICTS.labels(kind="fenced").inc()
+                raise Refused(f"shard {shard.number}: another process owns it")
+            shard.acknowledged()
+
+    def forget_commits(self) -> None:
+        """The shards are given up: what was under way no longer matters."""
+        if self._under_way:
+            self._under_way = []
+            self._ledger.abandon_commits()
+
+    # reading what the batch needs
+
+    def _pop_due(self, batch: ShardBatch) -> list[tuple[int, str]]:
+        timers, shard = batch.shard.timers, batch.shard
+        found: list[tuple[int, str]] = []
+        while timers.horizon < batch.watermark - 1:
+            found += timers.pop_due(batch.watermark)
+            if shard.due or self._under_way:
+                self.commit()  # timers on their way to the ledger must be there to be read
+                self.settle()
+            loaded = self._ledger.load_timers(shard.number, timers.horizon, self._timers_limit)
+            timers.extend(loaded, self._timers_limit)
+        return found + timers.pop_due(batch.watermark)
+
+    def _load(self, batches: list[ShardBatch], due: list[list[tuple[int, str]]]) -> None:
+        """Read every user and item of the batch that memory lacks, in one round trip each."""
+        wanted: dict[tuple[int, str], Shard] = {}
+        items: dict[tuple[int, str], Shard] = {}
+        for batch, timers in zip(batches, due, strict=True):
+            shard, users = batch.shard, batch.shard.users
+            for event in batch.items:
+                kind = event.__class__
+                if kind in ITEM_EVENTS:
+                    if event.sku not in shard.items:
+                        items[shard.number, event.sku] = shard
+                elif kind not in _USERLESS:
+                    user_id = event.user_id or event.anonymous_id
+                    if user_id not in users:
+                        wanted[shard.number, user_id] = shard
+            for _, user_id in timers:
+                if user_id not in users:
+                    wanted[shard.number, user_id] = shard
+        self._load_users(wanted)
+        if items:
+            for (shard, sku), blob in zip(
+                ((s, sku) for (_, sku), s in items.items()), self._ledger.load_items([*items]), strict=True
+            ):
+                shard.items[sku] = Item() if blob is None else unpack_item(blob)
+
+    def _load_users(self, wanted: dict[tuple[int, str], Shard]) -> None:
+        missing = [key for key, shard in wanted.items() if shard.known(key[1]) is None]
+        if missing:
+            metrics.CACHE_MISSES.inc(len(missing))
+            for key, blob in zip(missing, self._ledger.load_users(missing), strict=True):
+                wanted[key].admit(key[1], blob)
+
+    # applying
+
+    def _apply(self, batch: ShardBatch) -> None:
+        shard, plan = batch.shard, self._plan
+        users, dirty = shard.users, shard.dirty
+        facts, claim = self._facts, self._claim
+        clock, lateness = shard.clock, self._lateness
+        decisions: list[Decision] = []
+        late_events = duplicates = 0
+        for event in batch.items:
+            kind = event.__class__
+            if kind in _USERLESS or kind in ITEM_EVENTS:
+                self._apply_userless(shard, event)
+                continue
+            ts = event.ts
+            if ts > clock:
+                shard.clock = clock = ts
+            late = ts < clock - lateness
+            late_events += late
+            user_id = event.user_id or event.anonymous_id
+            user = users[user_id]
+            before = user.due
+            if before is not None and before < ts and plan.decides(user, event):
+                self._wake(shard, user, ts)
+                before = user.due
+            applied = on_event(user, event, plan, facts, claim, decisions, late=late)
+            if applied is DUPLICATE:
+                duplicates += 1
+                continue
+            dirty[user_id] = user
+            if applied.watches is not None:
+                shard.watching.setdefault(applied.watches, {})[user_id] = ts
+            if user.due != before:
+                shard.set_due(user_id, user.due)
+            if decisions:
+                self._emit(shard, user, decisions, event.traceparent)
+                decisions.clear()
+            elif user.erased_at is not None:
+                shard.entries = [entry for entry in shard.entries if entry.user_id != user_id]
+        shard.marks.update(batch.marks)
+        self._count(batch, late_events, duplicates)
+
+    def _apply_userless(self, shard: Shard, event: Any) -> None:
+        if isinstance(event, DeadLetter):
+            shard.write("dead_letters", event.id, event.key, event.value, event.headers)
+            metrics.DLQ_RECORDS.labels(topic=event.topic, reason=event.reason).inc()
+            return
+        shard.clock = max(shard.clock, event.ts)
+        if isinstance(event, events.StockEdge):
+            self._fan_out(shard, event)
+        elif event.__class__ in ITEM_EVENTS:
+            item = shard.items[event.sku]
+            edge = apply_item(item, event, self._low_threshold)
+            shard.changed_items[event.sku] = item
+            if edge is not None and event.ts >= shard.clock - self._lateness:
+                self._tell_everyone(shard, edge)
+
+    def _tell_everyone(self, shard: Shard, edge: events.StockEdge) -> None:
+        """Hand a stock edge to this shard's users now and to every other shard by letter."""
+        for other in range(self._shard_count):
+            if other != shard.number:
+                shard.write("letters", edge.event_id, None, _encode_letter(edge), [], partition=other)
+        self._fan_out(shard, edge)
+
+    def _fan_out(self, shard: Shard, edge: events.StockEdge) -> None:
+        """Ask the rules for every user of this shard who watches the SKU."""
+        self.settle()  # watchers on their way to the ledger must be there to be read
+        watchers = self._ledger.load_watchers(shard.number, edge.sku, self._watchers_limit)
+        if len(watchers) == self._watchers_limit:
+            metrics.LIMIT_HITS.labels(limit="watchers_per_sku").inc()
+        watchers = [*dict.fromkeys([*watchers, *shard.watching.get(edge.sku, ())])]
+        self._load_users({(shard.number, user_id): shard for user_id in watchers})
+        decisions: list[Decision] = []
+        for user_id in watchers:
+            user = shard.users[user_id]
+            self._wake(shard, user, edge.ts)
+            before = user.due
+            if on_event(user, edge, self._plan, self._facts, self._claim, decisions, late=False) is DUPLICATE:
+                continue
+            shard.dirty[user_id] = user
+            if user.due != before:
+                shard.set_due(user_id, user.due)
+            self._emit(shard, user, decisions, edge.traceparent)
+            decisions.clear()
+
+    # timers
+
+    def _fire(self, batch: ShardBatch, due: list[tuple[int, str]]) -> None:
+        """Fire every timer the watermark has passed, also those this batch has set."""
+        shard, watermark = batch.shard, batch.watermark
+        due += shard.timers.pop_due(watermark)
+        due.sort()
+        for at, user_id in due:
+            user = shard.known(user_id)
+            if user is not None and user.due == at:
+                self._wake(shard, user, watermark)
+
+    def _wake(self, shard: Shard, user: User, before: int) -> None:
+        """Do what is due for this user before `before`, in order."""
+        decisions: list[Decision] = []
+        changed = False
+        while user.due is not None and user.due < before:
+            changed = True
+            wake(user, user.due, self._plan, self._facts, self._claim, decisions)
+        if changed:
+            shard.dirty[user.user_id] = user
+            shard.set_due(user.user_id, user.due)
+            self._emit(shard, user, decisions, None)
+
+    # what follows
+
+    def _emit(self, shard: Shard, user: User, decisions: list[Decision], traceparent: str | None) -> None:
+        for decision in decisions:
+            candidate, outcome = decision.candidate, decision.outcome
+            if isinstance(outcome, Publish):
+                valid_for = self._plan.armed[candidate.rule].params.valid_for
+                key, value, headers = trigger_record(
+                    decision,
+                    app=self._app,
+                    user=user,
+                    valid_for=valid_for,
+                    facts=self._facts,
+                    traceparent=traceparent,
+                )
+                topic = f"triggers.{candidate.rule}" if self._per_rule else "triggers"
+                shard.write(topic, candidate.id, key, value, headers, user_id=user.user_id)
+                metrics.TRIGGERS.labels(rule=candidate.rule).inc()
+            elif isinstance(outcome, Suppress):
+                metrics.SUPPRESSED.labels(rule=candidate.rule, reason=outcome.reason).inc()
+            elif isinstance(outcome, Defer):
+                metrics.DEFERRED.labels(rule=candidate.rule).inc()
+            record = decision_record(decision)
+            shard.write("decisions", candidate.id, user.user_id.encode(), record, JSON, user_id=user.user_id)
+            if self._on_decision is not None:
+                self._on_decision(decision)
+
+    def _facts(self, sku: str) -> Item | None:
+        """Stock and price of a SKU: this process's own memory where the SKU's shard is ours, else its ledger."""
+        number = partition(sku.encode(), self._item_partitions)
+        own = self._shards.get(number)
+        if own is not None:
+            item = own.items.get(sku)
+            if item is None:
+                blob = self._ledger.load_items([(number, sku)])[0]
+                item = own.items[sku] = Item() if blob is None else unpack_item(blob)
+            return item
+        if sku not in self._foreign:
+            blob = self._ledger.load_items([(number, sku)])[0]
+            self._foreign[sku] = None if blob is None else unpack_item(blob)
+        return self._foreign[sku]
+
+    def _claim(self, claim: Claim, claimant: str) -> bool:
+        return self._ledger.claim(
+            partition(claim.sku.encode(), self._item_partitions), claim.key, claimant, claim.limit
+        )
+
+    @staticmethod
+    def _count(batch: ShardBatch, late_events: int, duplicates: int) -> None:
+        metrics.EVENTS_OK.inc(len(batch.items) - late_events - duplicates)
+        if late_events:
+            metrics.EVENTS_LATE.inc(late_events)
+        if duplicates:
+            metrics.EVENTS_DUPLICATE.inc(duplicates)
+
+
+JSON = [("content-type", b"application/json")]
+_encode_letter = JsonEncoder().encode
+_USERLESS = frozenset((DeadLetter, events.StockEdge, *CONTEXT_EVENTS))

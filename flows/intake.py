@@ -1,0 +1,199 @@
+"""What came in, for which shard, and how far has time come? Poll, decode, merge, release.
+
+Also the owner of the shards: the log tells it which it gained and lost, and each opens with a new random
+owner token, at the marks its ledger holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import structlog
+from msgspec import Struct
+
+from connectors import metrics
+from connectors.codec import Decoder, Rejected
+from connectors.log import Chunk, InputLog, Lane
+from connectors.publisher import Publisher
+from flows.dead_letter import DeadLetter
+from flows.desk import ShardBatch
+from flows.merge import ALWAYS, NEVER, Merge
+from flows.shard import Shard
+from state.ledger import Ledger
+
+log = structlog.get_logger("intake")
+
+
+class Clock(Struct, frozen=True):
+    """How event time follows the wall. `wall` None: event time only. `until`: the end of a replay."""
+
+    wall: Callable[[], int] | None
+    out_of_orderness: int
+    idle_after: int
+    until: int | None = None
+
+
+class BadInput(Exception):
+    """Too large a share of the input is bad: something upstream is broken, and dead-lettering it all helps nobody."""
+
+
+class Intake:
+    """`shards` is shared with the desk. `new_owner` makes random tokens; `encode_dead` makes dead letters."""
+
+    def __init__(
+        self,
+        source: InputLog,
+        decoders: Mapping[str, Decoder],
+        ledger: Ledger,
+        publisher: Publisher,
+        shards: dict[int, Shard],
+        clock: Clock,
+        *,
+        new_owner: Callable[[], str],
+        encode_dead: Callable[[Lane, int, bytes | None, bytes | None, Rejected], DeadLetter],
+        decode_wall: Callable[[], int] | None,
+        queued_records: int,
+        timers: int,
+        cached_users: int,
+        bad_share: float,
+        bad_minimum: int,
+        give_up: Callable[[bool], None],
+    ) -> None:
+        self._source = source
+        self._decoders = decoders
+        self._ledger = ledger
+        self._publisher = publisher
+        self._shards = shards
+        self._clock = clock
+        self._new_owner = new_owner
+        self._encode_dead = encode_dead
+        self._decode_wall = decode_wall
+        self._queued_limit = queued_records
+        self._timers = timers
+        self._cached_users = cached_users
+        self._bad_share = bad_share
+        self._bad_minimum = bad_minimum
+        self._minute: tuple[int, int, int] = (0, 0, 0)
+        self._give_up = give_up
+        self._paused: set[Lane] = set()
+        self.records = 0
+
+    # Assignment
+
+    def gained(self, shards: list[int]) -> Mapping[Lane, int]:
+        positions: dict[Lane, int] = {}
+        for number in shards:
+            owner = self._new_owner()
+            opened = self._ledger.open(number, owner)
+            resumed = self._publisher.resume(number, opened.outbox, opened.trimmed_to)
+            merge = Merge(self._source.lanes(number))
+            users = max(1000, self._cached_users // len(shards))
+            self._shards[number] = Shard(
+                number, owner, opened, resumed, merge, timers=self._timers, users=users
+            )
+            for mark, offset in opened.marks.items():
+                role, _, part = mark.rpartition("/")
+                positions[role, int(part)] = offset + 1
+        metrics.SHARDS_OWNED.set(len(self._shards))
+        log.info("shards gained", shards=len(shards))
+        return positions
+
+    def lost(self, shards: list[int], *, fenced: bool) -> None:
+        self._give_up(fenced)
+        for number in shards:
+            self._shards.pop(number, None)
+        self._paused.clear()
+        metrics.SHARDS_OWNED.set(len(self._shards))
+        log.info("shards given up", shards=len(shards), fenced=fenced)
+
+    # one round
+
+    def round(self, timeout_seconds: float) -> list[ShardBatch]:
+        """What may be applied now, by shard; also shards where only time has passed."""
+        polled = self._source.poll(timeout_seconds)
+        wall = None if self._clock.wall is None else self._clock.wall()
+        for chunk in polled.chunks:
+            shard = self._shards.get(chunk.lane[1])
+            if shard is not None:
+                self._take(shard, chunk, wall or 0)
+        for role, part in polled.ended:
+            shard = self._shards.get(part)
+            if shard is not None:
+                shard.merge.queues[role, part].ended = True
+        batches = [self._release(shard, wall) for shard in self._shards.values()]
+        self._hold_back()
+        return batches
+
+    @property
+    def caught_up(self) -> bool:
+        """Every lane of every shard is read to its end and applied."""
+        return bool(self._shards) and all(shard.merge.ended for shard in self._shards.values())
+
+    def last_batches(self) -> list[ShardBatch]:
+        """When everything is read: let event time come to its end, the last event's instant included."""
+        last = self._clock.until
+        if last is None:
+            last = max((shard.clock for shard in self._shards.values()), default=NEVER)
+        return [ShardBatch(shard, [], {}, last + 1) for shard in self._shards.values()]
+
+    def _take(self, shard: Shard, chunk: Chunk, wall: int) -> None:
+        role = chunk.lane[0]
+        now = None if self._decode_wall is None else self._decode_wall()
+        items: list[Any] = self._decoders[role].decode(chunk.values, now)
+        try:
+            times = [event.ts for event in items]
+        except AttributeError:
+            bad = 0
+            for at, item in enumerate(items):
+                if item.__class__ is Rejected:
+                    bad += 1
+                    items[at] = self._encode_dead(
+                        chunk.lane, chunk.offsets[at], chunk.key(at), chunk.values[at], item
+                    )
+            times = [NEVER if item.__class__ is DeadLetter else item.ts for item in items]
+            self._watch_bad(bad, len(items), now or 0)
+        else:
+            self._watch_bad(0, len(items), now or 0)
+        self.records += len(items)
+        if self._clock.until is not None and max(times) > self._clock.until:
+            kept = [at for at, ts in enumerate(times) if ts <= self._clock.until]
+            items, times = [items[at] for at in kept], [times[at] for at in kept]
+            chunk.offsets = [chunk.offsets[at] for at in kept]
+        shard.merge.queues[chunk.lane].push(items, times, chunk.offsets, wall)
+
+    def _release(self, shard: Shard, wall: int | None) -> ShardBatch:
+        items, marks = shard.merge.release()
+        reached = shard.merge.reached(wall, self._clock.idle_after)
+        if reached >= ALWAYS:  # a replay read to its end: `last_batches` takes it from here
+            reached = shard.clock
+        return ShardBatch(shard, items, marks, reached - self._clock.out_of_orderness)
+
+    def _hold_back(self) -> None:
+        """Bound what is queued: lanes that are far ahead of their shard's others pause."""
+        limit = max(1, self._queued_limit // max(1, sum(len(s.merge.queues) for s in self._shards.values())))
+        queues = [queue for shard in self._shards.values() for queue in shard.merge.queues.values()]
+        ahead = {queue.lane for queue in queues if len(queue.items) > limit}
+        done = {queue.lane for queue in queues if len(queue.items) <= limit // 2} & self._paused
+        self._change(self._source.pause, ahead - self._paused)
+        self._change(self._source.resume, done)
+        if ahead - self._paused:
+            metrics.LIMIT_HITS.labels(limit="queued_records").inc()
+        self._paused = (self._paused | ahead) - done
+
+    @staticmethod
+    def _change(how: Callable[[Iterable[Lane]], None], lanes: set[Lane]) -> None:
+        if lanes:
+            how(lanes)
+
+    def _watch_bad(self, bad: int, count: int, now: int) -> None:
+        minute, bad_before, count_before = self._minute
+        if now // 60_000 != minute:
+            minute, bad_before, count_before = now // 60_000, 0, 0
+        self._minute = (minute, bad_before + bad, count_before + count)
+        _, bad_now, count_now = self._minute
+        if bad and count_now >= self._bad_minimum and bad_now > self._bad_share * count_now:
+            raise BadInput(
+                f"{bad_now} of the last minute's {count_now} input records are bad, more than input.bad_share allows: "
+                "is a producer broken? Nothing of this batch was committed"
+            )

@@ -1,0 +1,115 @@
+"""In which order do a shard's events happen? Its topics merged by event time, and how far that time has come.
+
+Within a lane the order of the log is kept: a record takes the latest time seen in its lane so far, so what
+is released is always a prefix of each lane and the marks stay true. A lane read to its end holds nobody
+back; any other lane holds back what is later than its own last record, so in a backlog the topic that is
+ahead waits and a timer never fires before a purchase that is still unread.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Any
+
+from connectors.log import Lane
+
+NEVER = -1
+ALWAYS = 1 << 62
+
+
+class LaneQueue:
+    """Decoded records of one lane that wait to be released, with their effective times and offsets."""
+
+    def __init__(self, lane: Lane) -> None:
+        self.lane = lane
+        self.mark = f"{lane[0]}/{lane[1]}"
+        self.items: list[Any] = []
+        self.times: list[int] = []
+        self.offsets: list[int] = []
+        self.reached = NEVER
+        self.ended = False
+        self.arrived_at: int | None = None
+
+    def push(self, items: Sequence[Any], times: Sequence[int], offsets: Sequence[int], wall_now: int) -> None:
+        """`times` are event times, NEVER for a record that has none (a dead letter)."""
+        reached = self.reached
+        effective = []
+        for ts in times:
+            reached = max(reached, ts)
+            effective.append(reached)
+        self.reached = reached
+        self.items += items
+        self.times += effective
+        self.offsets += offsets
+        self.ended = False
+        self.arrived_at = wall_now
+
+    def take(self, bound: int) -> tuple[list[Any], list[int], int]:
+        """Items and times up to `bound`, and the offset of the last one."""
+        cut = bisect_right(self.times, bound)
+        items, times, last = self.items[:cut], self.times[:cut], self.offsets[cut - 1] if cut else NEVER
+        del self.items[:cut], self.times[:cut], self.offsets[:cut]
+        return items, times, last
+
+    def is_idle(self, wall_now: int, idle_after: int) -> bool:
+        """Read to its end, and nothing has come for a while: the wall clock may speak for this lane."""
+        if not self.ended or self.items:
+            return False
+        return self.arrived_at is None or wall_now - self.arrived_at >= idle_after
+
+
+class Merge:
+    """The lanes of one shard. `release` is the only way out."""
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self.queues = {lane: LaneQueue(lane) for lane in lanes}
+
+    @property
+    def queued(self) -> int:
+        return sum(len(queue.items) for queue in self.queues.values())
+
+    @property
+    def ended(self) -> bool:
+        """Every lane is read to its end and everything is released."""
+        return all(queue.ended and not queue.items for queue in self.queues.values())
+
+    def release(self) -> tuple[list[Any], dict[str, int]]:
+        """What may be applied now, in order, and the marks that are true when it has been."""
+        bound = ALWAYS
+        for queue in self.queues.values():
+            if not queue.ended and queue.reached < bound:
+                bound = queue.reached
+        taken: list[tuple[list[Any], list[int]]] = []
+        marks: dict[str, int] = {}
+        for queue in self.queues.values():
+            if queue.items:
+                items, times, last = queue.take(bound)
+                if items:
+                    taken.append((items, times))
+                    marks[queue.mark] = last
+        if len(taken) == 1:
+            return taken[0][0], marks
+        items = [item for part, _ in taken for item in part]
+        times = [ts for _, part in taken for ts in part]
+        # Stable: lanes are in canonical order, so events of one instant keep the order of their topics.
+        return [items[i] for i in sorted(range(len(items)), key=times.__getitem__)], marks
+
+    def reached(self, wall_now: int | None, idle_after: int) -> int:
+        """How far time has come: every event not later than this has been released.
+
+        Each lane vouches for its own last record; an idle one for the wall clock; without a wall clock
+        (`wall_now` None: replay) a lane read to its end stands in nobody's way.
+        """
+        reached = ALWAYS
+        for queue in self.queues.values():
+            if wall_now is None:
+                vouched = ALWAYS if queue.ended and not queue.items else queue.reached
+            elif queue.is_idle(wall_now, idle_after):
+                vouched = wall_now
+            else:
+                vouched = queue.reached
+            if queue.items:
+                vouched = min(vouched, queue.times[0] - 1)
+            reached = min(reached, vouched)
+        return reached

@@ -1,0 +1,142 @@
+"""What happens between `beckon run` and Ctrl-C? The servers it needs, the flow, and an orderly end."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import structlog
+from bytewax.run import cli_main
+
+from config.settings import Settings
+from connectors import metrics
+from connectors.embedded_redis import EmbeddedRedis
+from connectors.http import StatusServer
+from connectors.slot import Slot
+from flows import assemble, profiles, shop, supervise
+from flows.assemble import Choices
+from flows.realtime import graph
+from flows.station import Station
+from triggers.trigger import Decision
+
+log = structlog.get_logger("service")
+GC_THRESHOLDS = (500_000, 20, 100)  # the defaults cost 15 % (docs/performance.md)
+
+
+class Stop:
+    """Set by SIGTERM, Ctrl-C or the end of `--for`; asked once a round, so the flow drains and ends."""
+
+    def __init__(self, duration_ms: int | None) -> None:
+        self._until = None if duration_ms is None else time.monotonic() + duration_ms / 1000
+        self._asked = False
+
+    def __call__(self) -> bool:
+        return self._asked or (self._until is not None and time.monotonic() >= self._until)
+
+    def ask(self, *_: object) -> None:
+        self._asked = True
+
+    @contextlib.contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """SIGTERM has no handler in Bytewax: without ours it would end the process without draining."""
+        before = {sig: signal.signal(sig, self.ask) for sig in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for sig, old in before.items():
+                signal.signal(sig, old)
+
+
+def run(
+    settings: Settings,
+    *,
+    workers: int,
+    duration_ms: int | None,
+    until_caught_up: bool,
+    on_decision: Callable[[Decision], None] | None,
+    config_args: list[str],
+) -> int:
+    """The service until it is told to stop; the exit code. `config_args` go to child processes as they are."""
+    stop = Stop(duration_ms)
+    with stop.on_signals(), contextlib.ExitStack() as stack:
+        url = _redis_url(settings, stack)
+        if workers > 1:
+            args = ["run", *config_args, *(["--until-caught-up"] if until_caught_up else [])]
+            return supervise.run(workers, args, {"BECKON__REDIS__URL": url}, stop)
+        if settings.demo.enabled:
+            stack.enter_context(shop.beside(settings, config_args))
+        _run_one(settings, url, stop, until_caught_up, on_decision)
+    return 0
+
+
+def _run_one(
+    settings: Settings,
+    redis_url: str,
+    stop: Stop,
+    until_caught_up: bool,
+    on_decision: Callable[[Decision], None] | None,
+) -> None:
+    """One process: one flow over the shards the group gives it."""
+    with contextlib.ExitStack() as stack:
+        slot = stack.enter_context(Slot(settings.app)) if settings.source.kind == "kafka" else None
+        instance = settings.kafka.instance_id or (f"{socket.gethostname()}-{slot.number}" if slot else "")
+        choices = Choices(
+            should_stop=stop,
+            until_caught_up=until_caught_up,
+            on_decision=on_decision,
+            instance_id=instance,
+        )
+        ledger = assemble.ledger_of(settings, redis_url)
+        stack.callback(ledger.close)
+        source = assemble.log_of(settings, choices)
+        stack.callback(source.close)
+        publisher = assemble.publisher_of(settings, source, choices)
+        stack.callback(publisher.close)
+        station = assemble.station_of(settings, source, ledger, publisher, choices)
+        if settings.http.enabled:
+            stack.enter_context(_status_server(settings, station, redis_url))
+        _tune_gc()
+        log.info("running", source=settings.source.kind, guarantee=settings.delivery.guarantee)
+        try:
+            cli_main(graph(station))
+        except Exception as error:
+            # Bytewax prints a panic of its own; the cause must be said in our words first.
+            log.error("the flow ended with an error", kind=type(error).__name__, error=str(error))
+            raise
+        log.info("drained")
+
+
+def _redis_url(settings: Settings, stack: contextlib.ExitStack) -> str:
+    """The configured Redis, or an embedded one for as long as we run."""
+    if settings.state.kind == "memory" or settings.redis.url:
+        return settings.redis.url
+    directory = Path(settings.state.directory)
+    server = EmbeddedRedis.start(directory)
+    stack.callback(server.stop)
+    (directory / "redis.url").write_text(server.url + "\n")  # for `beckon profile` beside a running service
+    return server.url
+
+
+def _status_server(settings: Settings, station: Station, redis_url: str) -> Any:
+    return StatusServer(
+        settings.http.bind,
+        settings.http.port + int(os.environ.get(supervise.WORKER, "0")),
+        health=lambda: station.healthy,
+        ready=lambda: station.ready,
+        profile=lambda user_id: profiles.read_json(settings, redis_url, user_id),
+        registry=metrics.REGISTRY,
+    )
+
+
+def _tune_gc() -> None:
+    """Our objects form no cycles; looking for some costs more than a tenth of the throughput."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)

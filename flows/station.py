@@ -1,0 +1,201 @@
+"""What does one process hold, and when does it commit and publish? Intake, desk and publisher around their shards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+from msgspec import Struct
+
+from connectors import metrics
+from connectors.log import InputLog
+from connectors.publisher import Fenced, Publisher
+from flows.desk import Desk, Refused, ShardBatch
+from flows.intake import Intake
+from flows.shard import Shard
+from state.redis_ledger import StoreUnavailable
+
+log = structlog.get_logger("station")
+
+_POLL_BUSY_SECONDS = 0.002
+_POLL_IDLE_SECONDS = 0.02
+_OFFSETS_SECONDS = 1.0
+_QUIET_SECONDS = 0.5
+_RETRY_FIRST_SECONDS, _RETRY_LAST_SECONDS = 0.1, 3.0
+
+
+class Cadence(Struct, frozen=True):
+    """When to commit: live at once but at most every `interval_seconds`, in a backlog when `age_seconds` old."""
+
+    interval_seconds: float
+    age_seconds: float
+    heartbeat_seconds: float
+
+
+class Station:
+    """`should_stop` is asked once a round. `until_caught_up`: end when every input is read and all that is due is done."""
+
+    def __init__(
+        self,
+        shards: dict[int, Shard],
+        source: InputLog,
+        desk: Desk,
+        publisher: Publisher,
+        cadence: Cadence,
+        *,
+        should_stop: Callable[[], bool],
+        until_caught_up: bool,
+        follows: bool,
+    ) -> None:
+        self.shards = shards
+        self.intake: Intake = None  # type: ignore[assignment] # set by `start`
+        self._source = source
+        self._desk = desk
+        self._publisher = publisher
+        self._cadence = cadence
+        self._should_stop = should_stop
+        self._until_caught_up = until_caught_up
+        self._follows = follows
+        self._committed_at = 0.0
+        self._offsets_at = 0.0
+        self._quiet_since: float | None = None
+        self._ending = False
+        self._retry_seconds = _RETRY_FIRST_SECONDS
+        self.progress_at = time.monotonic()
+        self.trouble: str | None = "starting"
+
+    def start(self, intake: Intake) -> None:
+        self.intake = intake
+        self._source.start(intake)
+
+    # the three steps of a round
+
+    def next_round(self) -> list[ShardBatch] | None:
+        """What to apply next; None when the flow is over."""
+        if self._should_stop() or self._ending:
+            return None
+        try:
+            batches = self.intake.round(_POLL_IDLE_SECONDS if self.intake.caught_up else _POLL_BUSY_SECONDS)
+        except StoreUnavailable as error:
+            self._wait_and_reopen(str(error))
+            return []
+        if self._until_caught_up and self._is_quiet(batches):
+            self._ending = True
+            batches += self.intake.last_batches()
+        return batches
+
+    def apply(self, batches: list[ShardBatch]) -> None:
+        """Fold, decide, and commit when it is time."""
+        batches = [b for b in batches if self.shards.get(b.shard.number) is b.shard]
+        try:
+            self._desk.process(batches)
+            now = time.monotonic()
+            wait = self._cadence.interval_seconds if self.intake.caught_up else self._cadence.age_seconds
+            if now - self._committed_at >= wait:
+                started = time.monotonic()
+                if self._desk.commit():
+                    self._committed_at = now
+                    if self.intake.caught_up:  # live: the trigger waits for this
+                        self._desk.settle()
+                        metrics.COMMIT_DURATION.observe(time.monotonic() - started)
+                metrics.LAST_COMMIT.set_to_current_time()
+        except (StoreUnavailable, Refused) as error:
+            self._wait_and_reopen(str(error))
+        else:
+            self._note_progress()
+
+    def publish(self) -> None:
+        """Send what the ledger has acknowledged, and now and then the offsets alone."""
+        now = time.monotonic()
+        offsets_due = now - self._offsets_at >= _OFFSETS_SECONDS
+        parcels = []
+        for shard in self.shards.values():
+            moved = offsets_due and shard.published_marks != shard.committed_marks
+            if shard.acked or moved:
+                parcels.append(shard.parcel())
+        if offsets_due:
+            self._offsets_at = now
+        if not parcels:
+            return
+        try:
+            self._publisher.publish(parcels)
+        except Fenced as error:
+            metrics.COMMIT_CONFLICTS.labels(kind="fenced").inc()
+            self._wait_and_reopen(f"publishing was fenced: {error}")
+            return
+        for parcel in parcels:
+            self.shards[parcel.shard].published()
+
+    def finish(self) -> None:
+        """Drain: everything applied goes into the ledger; `publish` follows."""
+        try:
+            self._desk.commit()
+            self._desk.settle()
+            self._offsets_at = 0.0
+        except (StoreUnavailable, Refused) as error:
+            log.warning("could not drain, the next start replays it", error=str(error))
+            self._desk.forget_commits()
+            self.shards.clear()
+
+    def give_up(self, fenced: bool) -> None:
+        """The group takes shards away: finish what is theirs, unless somebody else may own them already."""
+        if fenced:
+            self._desk.forget_commits()
+        else:
+            self.finish()
+            self.publish()
+
+    @property
+    def clock(self) -> int:
+        """The latest event time applied."""
+        return max((shard.clock for shard in self.shards.values()), default=-1)
+
+    # whether we are well
+
+    @property
+    def ready(self) -> tuple[bool, str]:
+        if self.trouble is not None:
+            return False, self.trouble
+        if not self.shards:
+            return False, "no shards yet"
+        return True, f"{len(self.shards)} shards"
+
+    @property
+    def healthy(self) -> tuple[bool, str]:
+        """By progress: a full round within three heartbeats."""
+        silent = time.monotonic() - self.progress_at
+        limit = 3 * self._cadence.heartbeat_seconds
+        return silent < limit, f"last full round {silent:.1f} s ago, {limit:.0f} s are allowed"
+
+    def _note_progress(self) -> None:
+        self.progress_at = time.monotonic()
+        self.trouble = None
+        self._retry_seconds = _RETRY_FIRST_SECONDS
+
+    def _wait_and_reopen(self, why: str) -> None:
+        """Our memory may not be what the ledger holds: forget it, and open again what is still ours."""
+        log.warning("giving the shards up and opening them again", why=why)
+        self.trouble = why
+        self._desk.forget_commits()
+        while not self._should_stop():
+            time.sleep(self._retry_seconds)
+            self._retry_seconds = min(self._retry_seconds * 2, _RETRY_LAST_SECONDS)
+            try:
+                self._source.reopen()
+                return
+            except StoreUnavailable as error:
+                metrics.STORE_ERRORS.labels(kind="unavailable").inc()
+                self.trouble = str(error)
+
+    def _is_quiet(self, batches: list[ShardBatch]) -> bool:
+        """Nothing to read and nothing on its way out; on a followed log for a moment, as letters come back in."""
+        busy = any(b.items for b in batches) or any(
+            s.acked or s.sent or s.changed for s in self.shards.values()
+        )
+        if busy or not self.intake.caught_up:
+            self._quiet_since = None
+            return False
+        now = time.monotonic()
+        self._quiet_since = self._quiet_since or now
+        return not self._follows or now - self._quiet_since >= _QUIET_SECONDS

@@ -1,0 +1,80 @@
+"""How do several processes run on this machine? Children that share nothing; one that dies is started again.
+
+The Kafka consumer group shares the shards out, so a dead child touches only its own shards, and only until
+it or another process has taken them over.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+
+log = structlog.get_logger("supervise")
+
+WORKER = "BECKON_WORKER"
+_RESTART_SECONDS = 1.0
+_RESTARTS_LIMIT = (
+    20  # within _RESTARTS_WINDOW_SECONDS: past that something is wrong that a restart does not mend
+)
+_RESTARTS_WINDOW_SECONDS = 60.0
+_DRAIN_SECONDS = 30.0
+_WRONG_CONFIGURATION = 2
+
+
+def run(
+    workers: int, args: Sequence[str], environ: Mapping[str, str], should_stop: Callable[[], bool]
+) -> int:
+    """Keep `workers` children running until told to stop or all have ended by themselves; the exit code."""
+    children = {index: _start(index, args, environ) for index in range(workers)}
+    restarts: list[float] = []
+    code = 0
+    while children and not should_stop():
+        for index, child in list(children.items()):
+            ended = child.poll()
+            if ended is None:
+                continue
+            del children[index]
+            if ended in (0, _WRONG_CONFIGURATION):
+                code = max(code, ended)
+                continue
+            now = time.monotonic()
+            restarts = [*(at for at in restarts if now - at < _RESTARTS_WINDOW_SECONDS), now]
+            if len(restarts) > _RESTARTS_LIMIT:
+                log.error("children keep dying, giving up", restarts=len(restarts))
+                code = 1
+                _end(children)
+                return code
+            log.warning("a child died, starting it again", worker=index, exit_code=ended)
+            time.sleep(_RESTART_SECONDS)
+            children[index] = _start(index, args, environ)
+        time.sleep(0.05)
+    return max(code, _end(children))
+
+
+def _start(index: int, args: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "console.cli", *args]
+    # A session of its own: Ctrl-C reaches the parent alone, which ends the children in order.
+    return subprocess.Popen(  # noqa: S603 - our own program with our own arguments
+        command, env={**os.environ, **environ, WORKER: str(index)}, start_new_session=True
+    )
+
+
+def _end(children: Mapping[int, subprocess.Popen[bytes]]) -> int:
+    """SIGTERM, and time to drain; the worst exit code."""
+    worst = 0
+    for child in children.values():
+        child.terminate()
+    deadline = time.monotonic() + _DRAIN_SECONDS
+    for child in children.values():
+        try:
+            worst = max(worst, child.wait(max(0.1, deadline - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            log.error("a child did not drain in time", pid=child.pid)
+            child.kill()
+            worst = 1
+    return worst

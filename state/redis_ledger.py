@@ -1,0 +1,203 @@
+"""How does a shard's state live in Redis? One hash tag a shard, one script a commit.
+
+Keys, all under `{<app>:s<NN>}:`, documented for readers in docs/state.md: `u:<user>` and `i:<sku>` packed
+values, `meta`, `marks`, `timers`, `w:<sku>` watchers, `outbox`, `claim:<key>`. What one script wrote rolls
+back together, because a slot's AOF and replication are a prefix of its history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import redis
+
+from state.ledger import Blob, Commit, Entry, LedgerError, Opened
+
+_HERE = Path(__file__).parent
+_RETRYABLE = (
+    "LOADING",
+    "READONLY",
+    "OOM",
+    "BUSY",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "MISCONF",
+    "NOSCRIPT",
+)
+
+_pack_entry = msgspec.msgpack.Encoder().encode
+_unpack_entry = msgspec.msgpack.Decoder(Entry).decode
+
+
+class StoreUnavailable(Exception):
+    """Redis did not answer, or will not take writes now; what was sent may or may not have happened."""
+
+
+class RedisLedger:
+    """`user_ttl_seconds` also bounds items; watchers and claims live for `watch_ttl_seconds`."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        app: str,
+        *,
+        user_ttl_seconds: int,
+        watch_ttl_seconds: int,
+        watchers_per_sku: int,
+    ) -> None:
+        self._client = client
+        self._app = app
+        self._ttl = user_ttl_seconds
+        self._watch_ttl = watch_ttl_seconds
+        self._watch_limit = watchers_per_sku
+        self._pipe: Any = None
+        self._begun = 0
+        self._commit_text = (_HERE / "commit.lua").read_text()
+        self._open = client.register_script((_HERE / "open.lua").read_text())
+        self._claim = client.register_script((_HERE / "claim.lua").read_text())
+        self._sha = ""
+
+    def prefix(self, shard: int) -> str:
+        return f"{{{self._app}:s{shard:02d}}}:"
+
+    def prepare(self, shards: int, layout: int) -> None:
+        key = f"{{{self._app}}}:shape"
+        shape = f"shards={shards} layout={layout}".encode()
+        with _Guard():
+            known = cast("bytes | None", self._client.set(key, shape, nx=True, get=True))
+            self._sha = self._client.script_load(self._commit_text)
+        if known is not None and known != shape:
+            raise LedgerError(
+                f"the state in Redis under app {self._app!r} has {known.decode()}, this configuration means "
+                f"{shape.decode()}: the number of shards is fixed at first start; restore it or use another `app`"
+            )
+
+    def open(self, shard: int, owner: str) -> Opened:
+        with _Guard():
+            self._sha = self._client.script_load(self._commit_text)  # a restarted Redis has forgotten it
+            raw = cast("list[Any]", self._open(keys=[self.prefix(shard) + "meta"], args=[owner]))
+        version, clock, seq, trimmed_to, marks, outbox = raw
+        fields = iter(marks)
+        return Opened(
+            version=int(version),
+            marks={name.decode(): int(offset) for name, offset in zip(fields, fields, strict=True)},
+            clock=int(clock),
+            seq=int(seq),
+            trimmed_to=trimmed_to.decode(),
+            outbox=[_unpack_entry(blob) for blob in outbox],
+        )
+
+    def begin_commit(self, shard: int, commit: Commit) -> None:
+        args: list[Any] = [
+            commit.owner,
+            commit.version,
+            commit.clock,
+            commit.seq,
+            commit.trim,
+            commit.trimmed_to,
+        ]
+        due = {user: at for user, at in commit.timers.items() if at is not None}
+        ended = [user for user, at in commit.timers.items() if at is None]
+        args += [self._ttl, self._watch_ttl, self._watch_limit]
+        args += [len(commit.marks), len(commit.users), len(due), len(ended)]
+        args += [len(commit.watchers), len(commit.items), len(commit.outbox)]
+        for pair in commit.marks.items():
+            args += pair
+        for user in commit.users.items():
+            args += user
+        for name, at in due.items():
+            args += (at, name)
+        args += ended
+        for sku, name, at in commit.watchers:
+            args += (sku, at, name)
+        for item in commit.items.items():
+            args += item
+        args += [_pack_entry(entry) for entry in commit.outbox]
+        with _Guard():
+            if self._pipe is None:
+                self._pipe = self._client.connection_pool.get_connection()
+            packed = self._pipe.pack_command("EVALSHA", self._sha, 1, self.prefix(shard) + "meta", *args)
+            self._pipe.send_packed_command(packed)
+        self._begun += 1
+
+    def finish_commits(self) -> list[bool]:
+        answers = []
+        begun, self._begun = self._begun, 0
+        try:
+            with _Guard():
+                for _ in range(begun):
+                    answers.append(self._pipe.read_response() == 1)  # noqa: PERF401 - a failure must not lose the rest
+        except StoreUnavailable:
+            self._drop_pipe()
+            raise
+        return answers
+
+    def abandon_commits(self) -> None:
+        self._begun = 0
+        self._drop_pipe()
+
+    def load_users(self, asked: Sequence[tuple[int, str]]) -> list[Blob | None]:
+        return self._mget([f"{self.prefix(shard)}u:{user_id}" for shard, user_id in asked])
+
+    def load_items(self, skus: Sequence[tuple[int, str]]) -> list[Blob | None]:
+        return self._mget([f"{self.prefix(shard)}i:{sku}" for shard, sku in skus])
+
+    def load_timers(self, shard: int, after: int, limit: int) -> list[tuple[int, str]]:
+        key = self.prefix(shard) + "timers"
+        with _Guard():
+            found = cast(
+                "Any", self._client.zrangebyscore(key, f"({after}", "+inf", 0, limit, withscores=True)
+            )
+            if len(found) == limit:
+                last = found[-1][1]
+                ties = cast("Any", self._client.zrangebyscore(key, last, last, withscores=True))
+                found = [timer for timer in found if timer[1] < last] + list(ties)
+        return [(int(due), user.decode()) for user, due in found]
+
+    def load_watchers(self, shard: int, sku: str, limit: int) -> list[str]:
+        with _Guard():
+            found = cast("Any", self._client.zrevrange(f"{self.prefix(shard)}w:{sku}", 0, limit - 1))
+        return [user.decode() for user in found]
+
+    def claim(self, shard: int, key: str, claimant: str, limit: int) -> bool:
+        with _Guard():
+            name = f"{self.prefix(shard)}claim:{key}"
+            return bool(self._claim(keys=[name], args=[claimant, limit, self._watch_ttl]))
+
+    def close(self) -> None:
+        self._drop_pipe()
+        self._client.close()
+
+    def _mget(self, keys: list[str]) -> list[Blob | None]:
+        if not keys:
+            return []
+        with _Guard():
+            return cast("list[Blob | None]", self._client.mget(keys))
+
+    def _drop_pipe(self) -> None:
+        if self._pipe is not None:
+            self._pipe.disconnect()
+            self._client.connection_pool.release(self._pipe)
+            self._pipe = None
+
+
+class _Guard:
+    """Turns what redis-py raises into StoreUnavailable where waiting may mend it, LedgerError where not."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):
+            raise StoreUnavailable(f"Redis: {error}") from error
+        if isinstance(error, redis.ResponseError):
+            text = str(error)
+            if isinstance(error, redis.ReadOnlyError | redis.BusyLoadingError | redis.OutOfMemoryError) or (
+                text.startswith(_RETRYABLE)
+            ):
+                raise StoreUnavailable(f"Redis: {text}") from error
+            raise LedgerError(f"Redis: {text}") from error

@@ -1,0 +1,157 @@
+"""Does every ledger keep the same promises? One suite, run against memory and a real Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import redis
+
+from state.ledger import Commit, Entry, Ledger, LedgerError, MemoryLedger
+from state.redis_ledger import RedisLedger
+
+MakeLedger = Callable[[], Ledger]
+
+
+@pytest.fixture(params=["memory", "redis"])
+def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
+    made: Ledger
+    if request.param == "memory":
+        made = MemoryLedger(watchers_per_sku=3)
+    else:
+        client = redis.Redis.from_url(request.getfixturevalue("redis_url"))
+        made = RedisLedger(client, "t", user_ttl_seconds=60, watch_ttl_seconds=60, watchers_per_sku=3)
+    made.prepare(4, 1)
+    yield made
+    made.close()
+
+
+def commit_one(ledger: Ledger, shard: int, commit: Commit) -> bool:
+    ledger.begin_commit(shard, commit)
+    return ledger.finish_commits() == [True]
+
+
+def entry(seq: int) -> Entry:
+    return Entry("a", seq, f"id{seq}", "triggers", 1, b"u1", b'{"n":1}', [("h", b"\xff")], "u1")
+
+
+def test_a_new_shard_is_empty(ledger: Ledger) -> None:
+    opened = ledger.open(1, "a")
+    assert (opened.marks, opened.clock, opened.seq, opened.trimmed_to, opened.outbox) == ({}, -1, 0, "", [])
+
+
+def test_what_was_committed_is_there_for_the_next_owner(ledger: Ledger) -> None:
+    version = ledger.open(1, "a").version
+    marks = {"clickstream/1": 41, "orders/1": 7}
+    entries = [entry(1), entry(2)]
+    assert commit_one(
+        ledger,
+        1,
+        Commit(
+            "a",
+            version,
+            marks,
+            clock=5000,
+            users={"u1": b"\x00blob"},
+            items={"k1": b"i"},
+            outbox=entries,
+            seq=2,
+        ),
+    )
+    opened = ledger.open(1, "b")
+    assert (opened.marks, opened.clock, opened.seq, opened.outbox) == (marks, 5000, 2, entries)
+    assert ledger.load_users([(1, "u1"), (1, "u2"), (2, "u1")]) == [b"\x00blob", None, None]
+    assert ledger.load_items([(1, "k1"), (0, "k1")]) == [b"i", None]
+
+
+def test_commits_in_a_row_are_answered_in_order_without_waiting(ledger: Ledger) -> None:
+    version = ledger.open(0, "a").version
+    for step in range(5):
+        ledger.begin_commit(0, Commit("a", version + step, {"orders/0": step}))
+    assert ledger.finish_commits() == [True] * 5
+    assert ledger.open(0, "b").marks == {"orders/0": 4}
+
+
+@pytest.mark.parametrize("wrong", ["owner", "version"])
+def test_a_commit_of_another_owner_or_version_changes_nothing(ledger: Ledger, wrong: str) -> None:
+    version = ledger.open(0, "a").version
+    other = Commit(
+        "z" if wrong == "owner" else "a", version + (wrong == "version"), {"orders/0": 9}, users={"u": b"x"}
+    )
+    assert not commit_one(ledger, 0, other)
+    assert ledger.load_users([(0, "u")]) == [None]
+    assert ledger.open(0, "b").marks == {}
+
+
+def test_a_new_owner_fences_the_old_one(ledger: Ledger) -> None:
+    version = ledger.open(0, "a").version
+    ledger.open(0, "b")
+    assert not commit_one(ledger, 0, Commit("a", version, {"orders/0": 1}))
+
+
+def test_the_head_of_the_outbox_is_trimmed(ledger: Ledger) -> None:
+    version = ledger.open(0, "a").version
+    assert commit_one(ledger, 0, Commit("a", version, outbox=[entry(n) for n in (1, 2, 3)], seq=3))
+    assert commit_one(ledger, 0, Commit("a", version + 1, outbox=[entry(4)], seq=4, trim=2, trimmed_to="a:2"))
+    opened = ledger.open(0, "b")
+    assert [e.seq for e in opened.outbox] == [3, 4]
+    assert (opened.trimmed_to, opened.seq) == ("a:2", 4)
+
+
+def test_timers_come_in_order_of_their_due_time_with_whole_ties(ledger: Ledger) -> None:
+    version = ledger.open(0, "a").version
+    due = {"u1": 300, "u2": 100, "u3": 200, "u4": 200, "u5": 200, "u6": 400}
+    assert commit_one(ledger, 0, Commit("a", version, timers={**due}))
+    assert ledger.load_timers(0, -1, 2) == [(100, "u2"), (200, "u3"), (200, "u4"), (200, "u5")]
+    assert ledger.load_timers(0, 200, 10) == [(300, "u1"), (400, "u6")]
+    assert commit_one(ledger, 0, Commit("a", version + 1, timers={"u1": None, "u6": 50}))
+    assert ledger.load_timers(0, -1, 1) == [(50, "u6")]
+    assert ledger.load_timers(0, 200, 10) == []
+
+
+def test_watchers_are_bounded_and_the_latest_come_first(ledger: Ledger) -> None:
+    version = ledger.open(0, "a").version
+    seen = [("k", "u1", 10), ("k", "u2", 40), ("k", "u3", 20), ("k", "u4", 30), ("k", "u2", 5)]
+    assert commit_one(ledger, 0, Commit("a", version, watchers=seen))
+    assert ledger.load_watchers(0, "k", 10) == ["u2", "u4", "u3"]
+    assert ledger.load_watchers(0, "k", 1) == ["u2"]
+    assert ledger.load_watchers(1, "k", 10) == []
+
+
+def test_a_claim_takes_one_of_so_many_places_once(ledger: Ledger) -> None:
+    assert [ledger.claim(2, "low:k", claimant, 2) for claimant in ("a", "b", "c", "a", "b")] == [
+        True,
+        True,
+        False,
+        True,
+        True,
+    ]
+    assert ledger.claim(2, "low:other", "c", 1)
+
+
+def test_the_shape_is_fixed_at_first_start(ledger: Ledger) -> None:
+    ledger.prepare(4, 1)
+    with pytest.raises(LedgerError, match="shards"):
+        ledger.prepare(8, 1)
+
+
+def test_a_commit_larger_than_luas_stack_is_one_commit(ledger: Ledger) -> None:
+    version = ledger.open(0, "a").version
+    count = 9000
+    users = {f"u{n}": b"x" for n in range(count)}
+    big = Commit(
+        "a", version, {f"t/{n}": n for n in range(2500)}, users=users, timers=dict.fromkeys(users, 1),
+        outbox=[entry(n) for n in range(count)],
+    )  # fmt: skip
+    assert commit_one(ledger, 0, big)
+    opened = ledger.open(0, "b")
+    assert (len(opened.outbox), len(opened.marks)) == (count, 2500)
+    assert len(ledger.load_timers(0, -1, count)) == count
+
+
+def test_abandoned_commits_are_not_answered_later(ledger: Ledger) -> None:
+    version = ledger.open(0, "a").version
+    ledger.begin_commit(0, Commit("a", version))
+    ledger.abandon_commits()
+    version = ledger.open(0, "b").version
+    assert commit_one(ledger, 0, Commit("b", version, {"orders/0": 3}))
