@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
+from typing import Final, Self
 from urllib.parse import unquote, urlsplit
 
 from prometheus_client import CollectorRegistry
@@ -54,7 +54,10 @@ class StatusServer:
         self._ready = ready
         self._profile = profile
         self._registry = registry
-        self._server = (_Server6 if ":" in bind else _Server)(self, bind, port)
+        try:
+            self._server = (_Server6 if ":" in bind else _Server)(self, bind, port)
+        except OSError as error:
+            raise OSError(error.errno, f"cannot listen on {bind} port {port}: {error.strerror}") from error
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="http", daemon=True
         )
@@ -69,6 +72,12 @@ class StatusServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def answer(self, target: str, accept: str) -> tuple[HTTPStatus, str, bytes]:
         """(status, content type, body) for the target of a GET."""

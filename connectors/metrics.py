@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram, Info
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Info
+
+__all__ = ["REGISTRY"]  # where all of these are; the rest of the module is public by its names
 
 _PREFIX: Final = "beckon"
 _MILLIS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

@@ -103,11 +103,11 @@ def publisher_of(settings: Settings, source: InputLog, choices: Choices) -> Publ
     if isinstance(source, KafkaLog):
         return KafkaPublisher(
             source,
-            output_topics(settings),
+            input_topics(settings) | output_topics(settings),
             bootstrap_servers=settings.kafka.bootstrap_servers,
             transactional_id=f"{settings.app}.{choices.instance_id or secrets.token_hex(8)}",
             guarantee=settings.delivery.guarantee,
-            transaction_timeout_ms=settings.delivery.transaction_timeout,
+            transaction_timeout_ms=int(settings.delivery.transaction_timeout),  # librdkafka reads str()
             options=settings.kafka.options,
         )
     return FilePublisher(
