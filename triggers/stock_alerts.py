@@ -6,20 +6,31 @@ out as it becomes a candidate, so each fall or return is told once, whatever the
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from state.calendar import Duration
-from state.contact import INTERESTS, Alert
+from state.contact import Alert
 from state.fold import interest_in
 from state.user import User
 from triggers.trigger import Asked, Candidate, Claim
 
-Waves = tuple[Duration, Duration, Duration]
-"""Delays after the edge for the interests `cart`, `favourite`, `viewed`."""
-
 WORDS = {"cart": "in the cart", "favourite": "among the favourites", "viewed": "lately viewed"}
 
 
+class Waves(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Delay after the edge for each interest (state.contact.INTERESTS)."""
+
+    cart: Duration
+    favourite: Duration
+    viewed: Duration
+
+    def of(self, interest: str) -> Duration:
+        delay: Duration = getattr(self, interest)
+        return delay
+
+
 def told_at(alert: Alert, waves: Waves) -> int:
-    return alert.at + waves[INTERESTS.index(alert.interest)]
+    return alert.at + waves.of(alert.interest)
 
 
 def next_wave(user: User, edge: str, waves: Waves) -> int | None:
@@ -41,7 +52,7 @@ def take_alert(asked: Asked, edge: str, waves: Waves, watched_for: Duration) -> 
 def wanted(user: User, candidate: Candidate, waves: Waves) -> bool:
     """Does the user still care about the SKU, and has she not bought it since the edge?"""
     sku = candidate.skus[0]
-    edge_at = candidate.at - waves[INTERESTS.index(candidate.fields["interest"])]
+    edge_at = candidate.at - waves.of(candidate.fields["interest"])
     bought = any(
         sku in order.skus and order.placed_at is not None and order.placed_at >= edge_at
         for order in user.orders.by_id.values()

@@ -18,7 +18,7 @@ NAME = "back_in_stock"
 
 
 class Params(RuleParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`waves` after the return for cart, favourite, viewed; a view counts for `watched_for`.
+    """`waves` after the return, by interest; a view counts for `watched_for`.
 
     At most `reach_per_unit` users are told for each piece there is (None: no limit).
     """

@@ -18,7 +18,7 @@ NAME = "low_stock"
 
 
 class Params(RuleParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`threshold` pieces; `waves` after the fall for cart, favourite, viewed; a view counts for `watched_for`.
+    """`threshold` pieces; `waves` after the fall, by interest; a view counts for `watched_for`.
 
     At most `reach_per_unit` users are told for each piece left (None: no limit).
     """

@@ -1,0 +1,161 @@
+"""How is a golden case written? YAML in, decisions compared with what the case expects.
+
+A file is a list of cases:
+
+    - name: a sentence that says what must happen
+      params: {delay: 2h}            # over the rule's stanza in config/triggers.yaml
+      policy: {consent: {...}}       # the gates are on, these over POLICY below; without it they are off
+      rules: {cart_abandoned: {}}    # policy cases only: which rules are on, with their params
+      fold: {count_on: placed}       # over the shop's
+      lateness: 1h                   # how late an event may come and still fire; 0s
+      base: "2026-03-28T20:00:00Z"   # the time that 0s means; BASE
+      events:                        # `user_id` u1 and ids e1, e2, ... by position unless given
+        - {at: 0s, type: cart_item_added, sku: k1, quantity: 1, price: 100}
+        - {at: 5m, arrives: 2h, type: order_placed, ...}   # happened at 5m, read at 2h
+      until: 3h                      # timers due by then have fired; default: all of them
+      expect:                        # what is published: exactly these, in order, every field given
+        - {at: 1h, step: 1, anchor: e1, skus: [k1]}
+      suppressed: [{at: 1h, reason: stale}]
+      deferred: [{at: 1h, until: 9h}]
+
+`at` of an expectation is when it was decided, `due` when it became due, both from the base.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache, reduce
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+from msgspec import Struct
+
+from state import events
+from state.calendar import Duration, millis
+from state.fold import FoldParams
+from tests.triggers.shop import FOLD, FOREVER, Shop
+from triggers.catalog import RULES
+from triggers.plan import Plan
+from triggers.policy.catalog import GATES
+from triggers.trigger import Decision, Publish, Suppress
+
+TESTS = Path(__file__).parent.parent
+BASE = "2026-09-21T10:00:00Z"
+POLICY: dict[str, dict[str, Any]] = {
+    "consent": {"implied_channels": ["in_app", "service_task"]},
+    "quiet_hours": {"start": "21:30", "end": "08:30", "zone": "UTC"},
+    "frequency_cap": {"marketing": 2, "window": "7d"},
+}
+_EVENT: Any = reduce(lambda union, topic: union | topic, events.TOPICS.values())  # type: ignore[operator]
+
+
+class Case(Struct, kw_only=True, forbid_unknown_fields=True):
+    name: str
+    events: list[dict[str, Any]]
+    rules: dict[str, dict[str, Any]] = {}
+    params: dict[str, Any] = {}
+    policy: dict[str, dict[str, Any]] | None = None
+    fold: dict[str, Any] = {}
+    lateness: str = "0s"
+    base: str = BASE
+    until: str | None = None
+    expect: list[dict[str, Any]]
+    suppressed: list[dict[str, Any]] = []
+    deferred: list[dict[str, Any]] = []
+
+
+def cases_of(path: Path) -> list[Case]:
+    return msgspec.convert(yaml.safe_load(path.read_text()), list[Case])
+
+
+def run(case: Case, rules: dict[str, dict[str, Any]]) -> list[Decision]:
+    """Play the case with these rules on, each with its overrides."""
+    base = millis(datetime.fromisoformat(case.base))
+    shop = Shop(_plan(case, rules), lateness=Duration.parse(case.lateness))
+    arrivals = []
+    for number, written in enumerate(case.events, start=1):
+        fields: dict[str, Any] = {"event_id": f"e{number}", **written}
+        at = Duration.parse(fields.pop("at"))
+        arrives = Duration.parse(fields.pop("arrives", str(at)))
+        if fields["type"] not in ("stock_changed", "price_changed"):
+            fields.setdefault("user_id", "u1")
+        arrivals.append((base + arrives, msgspec.convert({**fields, "ts": base + at}, _EVENT)))
+    for arrival, event in sorted(arrivals, key=lambda arrival: arrival[0]):
+        shop.take(event, arrival)
+    shop.advance(FOREVER if case.until is None else base + Duration.parse(case.until) + 1)
+    return shop.decisions
+
+
+def shown(decisions: list[Decision], case: Case) -> dict[str, list[dict[str, Any]]]:
+    """The decisions in the words of a case, every field that a case may give."""
+    base = millis(datetime.fromisoformat(case.base))
+    told: dict[str, list[dict[str, Any]]] = {"expect": [], "suppressed": [], "deferred": []}
+    for decision in decisions:
+        candidate, outcome = decision.candidate, decision.outcome
+        words: dict[str, Any] = {
+            "at": decision.at - base,
+            "due": candidate.at - base,
+            "user": candidate.user_id,
+            "rule": candidate.rule,
+            "step": candidate.step,
+            "anchor": candidate.anchor,
+            "skus": list(candidate.skus),
+            "fields": dict(candidate.fields),
+            "offer": candidate.offer,
+        }
+        if isinstance(outcome, Publish):
+            told["expect"].append({**words, "channel": outcome.channel, "reason": candidate.reason})
+        elif isinstance(outcome, Suppress):
+            told["suppressed"].append({**words, "reason": str(outcome.reason)})
+        else:
+            told["deferred"].append({**words, "until": outcome.until - base, "reason": str(outcome.reason)})
+    return told
+
+
+def expected(case: Case, told: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """What the case expects, with the fields it does not give taken from what was told at the same place."""
+    wanted = {"expect": case.expect, "suppressed": case.suppressed, "deferred": case.deferred}
+    return {
+        verdict: [
+            {**(told[verdict][place] if place < len(told[verdict]) else {}), **_in_millis(entry)}
+            for place, entry in enumerate(entries)
+        ]
+        for verdict, entries in wanted.items()
+    }
+
+
+def _in_millis(entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: int(Duration.parse(value)) if key in ("at", "due", "until") else value
+        for key, value in entry.items()
+    }
+
+
+def _plan(case: Case, rules: dict[str, dict[str, Any]]) -> Plan:
+    gates = {
+        gate.name: _convert(POLICY[gate.name] | (case.policy or {}).get(gate.name, {}), gate.params)
+        for gate in GATES
+    }
+    params = {
+        rule.name: _convert(
+            stanzas()[rule.name] | rules.get(rule.name, {}) | {"enabled": rule.name in rules}, rule.params
+        )
+        for rule in RULES
+    }
+    fold = FoldParams(
+        count_on=case.fold.get("count_on", FOLD.count_on), days=FOLD.days, lifecycle=FOLD.lifecycle
+    )
+    return Plan(fold, params, gates, policy_enabled=case.policy is not None)
+
+
+@cache
+def stanzas() -> dict[str, Any]:
+    """config/triggers.yaml as it is."""
+    text = (TESTS.parent / "config" / "triggers.yaml").read_text()
+    return msgspec.convert(yaml.safe_load(text), dict[str, Any])
+
+
+def _convert(values: dict[str, Any], kind: type[Any]) -> Any:
+    return msgspec.convert(values, kind, dec_hook=lambda _, text: Duration.parse(text))

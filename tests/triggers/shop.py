@@ -1,0 +1,111 @@
+"""What would the core decide for a small shop? Events in time order, wake-ups between them, facts, claims.
+
+The pure half of the flow: no engine, store or broker. An event may `arrive` later than it happened; it is
+late when it happened more than `lateness` before the latest arrival.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from state import events
+from state.calendar import Days, Duration
+from state.fold import FoldParams
+from state.items import Item, apply_item
+from state.lifecycle import LifecycleParams
+from state.user import User, pack, unpack
+from triggers.decide import on_event, wake
+from triggers.plan import Plan
+from triggers.trigger import Claim, Decision
+
+FOREVER = events.LAST_TS
+_ITEM_EVENTS = (events.StockChanged, events.PriceChanged)
+
+
+def days(count: float) -> Duration:
+    return Duration.parse(f"{count}d")
+
+
+FOLD = FoldParams(
+    count_on="paid",
+    days=Days("UTC"),
+    lifecycle=LifecycleParams(
+        new_for=days(30),
+        active_every=days(30),
+        mature_orders=5,
+        declining_after=days(30),
+        dormant_after=days(90),
+        churned_after=days(90),
+        returned_for=days(30),
+        recover_visit_days=2,
+    ),
+)
+
+
+class Shop:
+    """Users are packed and unpacked between any two steps, as the ledger would."""
+
+    def __init__(self, plan: Plan, *, lateness: int = 0) -> None:
+        self._plan = plan
+        self._lateness = lateness
+        self._clock = -1
+        self._blobs: dict[str, bytes] = {}
+        self._due: dict[str, int] = {}
+        self._items: dict[str, Item] = {}
+        self._watchers: dict[str, dict[str, None]] = {}
+        self._claims: dict[str, set[str]] = {}
+        self.decisions: list[Decision] = []
+
+    def user(self, user_id: str) -> User:
+        blob = self._blobs.get(user_id)
+        return User.new(user_id) if blob is None else unpack(blob)
+
+    def take(self, event: Any, arrives: int) -> None:
+        """Apply one event that arrives now; whatever was due before it fires first."""
+        self.advance(arrives)
+        self._clock = max(self._clock, arrives)
+        if isinstance(event, _ITEM_EVENTS):
+            item = self._items.setdefault(event.sku, Item())
+            edge = apply_item(item, event, self._plan.low_threshold)
+            if edge is not None:
+                for user_id in self._watchers.get(edge.sku, ()):
+                    self._tell(user_id, edge)
+            return
+        applied_to = event.user_id or event.anonymous_id
+        watched = self._tell(applied_to, event)
+        if watched is not None:
+            self._watchers.setdefault(watched, {})[applied_to] = None
+
+    def advance(self, until: int) -> None:
+        """Fire every timer due before `until`, in order of time, then of user."""
+        while self._due:
+            due, user_id = min((due, user_id) for user_id, due in self._due.items())
+            if due >= until:
+                return
+            user = self.user(user_id)
+            wake(user, due, self._plan, self._facts, self._claim, self.decisions)
+            assert user.due is None or user.due > due, "a timer must not fire twice for the same time"
+            self._keep(user)
+
+    def _tell(self, user_id: str, event: Any) -> str | None:
+        user = self.user(user_id)
+        late = event.ts < self._clock - self._lateness
+        applied = on_event(user, event, self._plan, self._facts, self._claim, self.decisions, late=late)
+        self._keep(user)
+        return applied.watches
+
+    def _keep(self, user: User) -> None:
+        self._blobs[user.user_id] = pack(user)
+        if user.due is None:
+            self._due.pop(user.user_id, None)
+        else:
+            self._due[user.user_id] = user.due
+
+    def _facts(self, sku: str) -> Item | None:
+        return self._items.get(sku)
+
+    def _claim(self, claim: Claim, claimant: str) -> bool:
+        places = self._claims.setdefault(claim.key, set())
+        if claimant not in places and len(places) < claim.limit:
+            places.add(claimant)
+        return claimant in places
