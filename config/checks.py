@@ -27,6 +27,9 @@ def problems_of(settings: Settings) -> Iterator[Problem]:
     """What types cannot say: names that must exist, values that contradict each other."""
     yield from _time_problems(settings)
     yield from _name_problems(settings)
+    if settings.sink.kind != settings.source.kind:
+        message = f"{settings.sink.kind} with source.kind {settings.source.kind} is not supported"
+        yield Problem("sink.kind", message, f"write {settings.source.kind}, or leave it out")
     cap, engine, lifecycle = settings.policy.frequency_cap, settings.engine, settings.lifecycle
     if not 0 <= cap.marketing <= SENT_LIMIT:
         message = f"{cap.marketing} is not between 0 and {SENT_LIMIT}"

@@ -11,7 +11,7 @@ import msgspec
 import yaml
 from msgspec import Struct
 
-from config.checks import problems_of, secret_problems
+from config.checks import notes_of, problems_of, secret_problems
 from config.convert import INVALID, NO_SUCH_SETTING, convert, paths_of
 from config.layers import (
     Branch,
@@ -33,7 +33,7 @@ from triggers.catalog import RULES
 from triggers.plan import Plan
 from triggers.policy.catalog import GATES
 
-__all__ = ["ConfigError", "Problem", "describe", "load", "plan_of"]
+__all__ = ["ConfigError", "Problem", "describe", "load", "notes_of", "plan_of", "redacted_url"]
 
 _HERE = Path(__file__).parent
 _HIDDEN = "(hidden)"
@@ -60,7 +60,7 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Sequence[str]
         tree = merge(tree, read_file(path, problems))
     tree = merge(tree, read_environ(environ, problems))
     tree = merge(tree, read_overrides(overrides, problems))
-    tree = _settle_demo(tree, defaults)
+    tree = _settle(tree, defaults)
     problems.extend(secret_problems(tree))
     written = convert(_Written, tree, "", problems)
     if problems:
@@ -104,18 +104,24 @@ def _defaults(problems: list[Problem]) -> Branch:
     return merge(read_file(_HERE / "default.yaml", problems), Branch({"rules": rules}, rules.origin))
 
 
-def _settle_demo(tree: Branch, defaults: Branch) -> Branch:
-    """`demo.enabled: auto`: made-up events go into the built-in log, never into one that somebody named."""
-    asked = look_up(tree, "demo.enabled")
-    if not isinstance(asked, Leaf) or asked.text != "auto":
-        return tree
-    directory, kind = look_up(tree, "files.directory"), look_up(tree, "source.kind")
-    built_in = look_up(defaults, "files.directory")
-    is_built_in = all(isinstance(each, Leaf) for each in (directory, kind, built_in)) and (
-        directory.text == built_in.text and kind.text == "files"  # type: ignore[union-attr]
-    )
-    enabled = Leaf("true" if is_built_in else "false", asked.origin)
-    return merge(tree, Branch({"demo": Branch({"enabled": enabled}, asked.origin)}, asked.origin))
+def _settle(tree: Branch, defaults: Branch) -> Branch:
+    """What `auto` means, once the rest is known.
+
+    The sink is of the source's kind. The demo shop writes into the built-in log, never into one that somebody
+    named: its made-up people must not mix with real ones.
+    """
+    source, directory = _text(tree, "source.kind"), _text(tree, "files.directory")
+    is_built_in = source == "files" and directory == _text(defaults, "files.directory")
+    meant = {"sink.kind": source, "demo.enabled": "true" if is_built_in else "false"}
+    for path, text in meant.items():
+        if _text(tree, path) == "auto":
+            tree = _put(tree, split(path), Leaf(text, _origin(tree, path)))
+    return tree
+
+
+def _text(tree: Branch, path: str) -> str | None:
+    found = look_up(tree, path)
+    return found.text if isinstance(found, Leaf) else None
 
 
 def _with_defaults(tree: Branch, defaults: Branch, problems: Iterable[Problem]) -> Branch:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Info
+import prometheus_client
+from prometheus_client import Counter, Gauge, Histogram, Info
 
-__all__ = ["REGISTRY"]  # where all of these are; the rest of the module is public by its names
+REGISTRY: Final = prometheus_client.REGISTRY
+"""Where all of these are, and what is known of the process itself."""
 
 _PREFIX: Final = "beckon"
 _MILLIS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

@@ -1,0 +1,1 @@
+"""What does a person see? Commands and their output on a terminal."""

@@ -1,0 +1,238 @@
+"""Which commands does `beckon` have? Each one thin: options in, the work of flows/, words out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from console.options import FAILED, Config, Overrides, arguments_of, duration, moment, settings_of, told
+from state.calendar import Duration, millis
+
+WORKER: Final = "BECKON_WORKER"  # set in the child processes of `run --workers N`
+
+app = typer.Typer(
+    name="beckon",
+    help="Real-time customer triggers for e-commerce: events in, user state, messages worth sending out.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # its traces print local variables, user data and secrets among them
+    rich_markup_mode="rich",
+)
+topics_app = typer.Typer(no_args_is_help=True, help="The topics that beckon reads and writes.")
+app.add_typer(topics_app, name="topics")
+
+For = Annotated[
+    Duration | None,
+    typer.Option("--for", parser=duration, metavar="DURATION", help="End after this time, as 20s or 5m."),
+]
+User = Annotated[
+    str, typer.Argument(metavar="USER", help="The user's id, as events have it.", show_default=False)
+]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"beckon {version('beckon')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _beckon(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None: ...
+
+
+@app.command(epilog="Example: beckon run --for 20s --set rules.cart_abandoned.delay=30m")
+def run(
+    config: Config = None,
+    overrides: Overrides = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes on this machine.")] = 1,
+    duration_ms: For = None,
+    until_caught_up: Annotated[
+        bool,
+        typer.Option("--until-caught-up", help="End when every input is read and all due timers have fired."),
+    ] = False,
+    shown: Annotated[
+        bool | None,
+        typer.Option(
+            "--show/--quiet",
+            help="Print each trigger, user id included. Unasked: on a terminal and with the demo shop only.",
+        ),
+    ] = None,
+) -> None:
+    """Run the service until it is stopped; on its own Redis, file log and demo shop unless configured."""
+    settings = settings_of(config, overrides)
+    with told():
+        from console.live import Display, console_for
+        from console.report import end_lines, start_lines
+        from flows import service
+
+        alone, is_child = workers == 1, WORKER in os.environ
+        counts = alone and not is_child  # children are counted at their own /metrics
+        if not is_child:
+            _print(start_lines(settings, workers))
+        console = console_for(shown=shown, is_demo=settings.demo.enabled) if counts else None
+        with Display(console) as display:
+            code = service.run(
+                settings,
+                workers=workers,
+                duration_ms=duration_ms,
+                until_caught_up=until_caught_up,
+                on_decision=display.show if counts else None,
+                config_args=arguments_of(config, overrides),
+            )
+        if counts:
+            _print(end_lines(settings, display.tally))
+    raise typer.Exit(code)
+
+
+@app.command(epilog="Example: beckon check --config shop.yaml")
+def check(
+    config: Config = None,
+    overrides: Overrides = None,
+    settings_shown: Annotated[
+        bool, typer.Option("--settings", help="Also print all settings in force; secrets are hidden.")
+    ] = False,
+) -> None:
+    """Say whether configuration, Redis, brokers and topics are as `run` needs them; if not, what helps."""
+    settings = settings_of(config, overrides)
+    from config.load import describe
+    from console.check import findings_of
+
+    if settings_shown:
+        print(describe(settings))
+    good = True
+    with told():
+        for finding in findings_of(settings):
+            print(finding, flush=True)
+            good = good and finding.good
+    raise typer.Exit(0 if good else FAILED)
+
+
+@app.command(epilog="Example: beckon demo --rate 50 --for 10m --config shop.yaml")
+def demo(
+    config: Config = None,
+    overrides: Overrides = None,
+    rate: Annotated[
+        float | None, typer.Option("--rate", min=0.001, metavar="N", help="Events per second.")
+    ] = None,
+    duration_ms: For = None,
+) -> None:
+    """Write a made-up shop's events into the configured inputs."""
+    settings = settings_of(config, overrides)
+    with told():
+        from flows import shop
+
+        written = shop.run(settings, rate, duration_ms)
+    print(f"{written} events written")
+
+
+@app.command(epilog="Example: beckon replay history/ out/ --set policy.enabled=false")
+def replay(
+    in_dir: Annotated[
+        Path,
+        typer.Argument(metavar="IN_DIR", exists=True, file_okay=False, help="Input topics as <topic>.jsonl."),
+    ],
+    out_dir: Annotated[
+        Path, typer.Argument(metavar="OUT_DIR", file_okay=False, help="Where the outputs are written.")
+    ],
+    config: Config = None,
+    overrides: Overrides = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option("--until", parser=moment, metavar="TIME", help="RFC 3339; read no further."),
+    ] = None,
+) -> None:
+    """Run history through the same code, event time as the only clock: same input, same output, no server."""
+    settings = settings_of(config, overrides)
+    with told():
+        from flows import replay as work
+
+        done = work.run(settings, in_dir, out_dir, until_ts=None if until is None else millis(until))
+    print(
+        f"{done.events} events, {done.users} users, {done.triggers} triggers, {done.decisions} decisions, ",
+        end="",
+    )
+    print(f"{done.dead_letters} dead letters; written into {out_dir}")
+
+
+@app.command(epilog="Example: beckon profile u1 --json")
+def profile(
+    user: User,
+    config: Config = None,
+    overrides: Overrides = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say what is known about one user."""
+    settings = settings_of(config, overrides)
+    with told():
+        import msgspec
+
+        from console.report import profile_lines
+        from flows import service
+
+        found = service.read_profile(settings, user)
+    if found is None:
+        print(f"beckon: no user {user!r} is known", file=sys.stderr)
+        raise typer.Exit(FAILED)
+    if as_json:
+        print(msgspec.json.encode(found).decode())
+    else:
+        _print(profile_lines(found, settings.input.currency))
+
+
+@app.command(epilog="Example: beckon erase u1 --yes")
+def erase(
+    user: User,
+    config: Config = None,
+    overrides: Overrides = None,
+    confirmed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Forget one user for good: state, timers, unsent triggers; later events of this user are ignored."""
+    settings = settings_of(config, overrides)
+    if not confirmed and sys.stdin.isatty():
+        typer.confirm(f"Forget everything about {user!r}? This cannot be undone.", abort=True)
+    with told():
+        from flows import service
+
+        service.request_erasure(settings, user)
+    print("erasure requested; it happens when the running service reads the request")
+
+
+@topics_app.command(epilog="Example: beckon topics create --config shop.yaml")
+def create(config: Config = None, overrides: Overrides = None) -> None:
+    """Create the topics that are missing; say what is there and what differs."""
+    settings = settings_of(config, overrides)
+    with told():
+        from flows import topics
+
+        for line in topics.create(settings):
+            print(line)
+        wrong = topics.problems(settings)
+    for problem in wrong:
+        print(f"beckon: {problem}", file=sys.stderr)
+    raise typer.Exit(FAILED if wrong else 0)
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line, flush=True)
+
+
+def main() -> None:
+    """The entry point of `beckon`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""What does a command say in words? The start and the end of a run, and one user's profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from config.load import redacted_url
+from config.settings import Settings
+from connectors import metrics
+from console.live import Tally
+
+
+def start_lines(settings: Settings, workers: int) -> Iterator[str]:
+    """What runs, where it can be asked, how it ends."""
+    on = sum(1 for params in settings.rules.values() if params.enabled)
+    processes = f", {workers} processes" if workers > 1 else ""
+    yield f"beckon {settings.app}: {on} rules, policy {'on' if settings.policy.enabled else 'off'}{processes}"
+    yield f"  events    {_log_of(settings.source.kind, settings)}{_shop_of(settings)}"
+    yield f"  triggers  {_log_of(settings.sink.kind, settings)}"
+    yield f"  state     {state_of(settings)}"
+    http = settings.http
+    if http.enabled and http.port == 0:
+        yield f"  http      a free port of {http.bind}, named in the log; /metrics /healthz /readyz"
+    elif http.enabled:
+        host = f"[{http.bind}]" if ":" in http.bind else http.bind
+        more = f" (and {workers - 1} more ports)" if workers > 1 else ""
+        yield f"  http      http://{host}:{http.port}/metrics{more}, also /healthz /readyz /api/users/<id>"
+    yield "  stop      Ctrl-C, or SIGTERM: what is in hand is finished first"
+
+
+def end_lines(settings: Settings, tally: Tally) -> Iterator[str]:
+    """What this run did, and where its state is now."""
+    events, letters = metrics.total(metrics.EVENTS), metrics.total(metrics.DLQ_RECORDS)
+    yield f"{_count(events, 'event')}, {_count(tally.published.total(), 'trigger')}"
+    for rule, published, suppressed, deferred in tally.rules():
+        yield f"  {rule:<20} {published:>7} published {suppressed:>7} suppressed {deferred:>7} deferred"
+    reasons = tally.reasons()
+    if reasons:
+        yield "suppressed: " + ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
+    yield f"dead letters: {letters}"
+    yield f"state: {state_of(settings)}"
+
+
+def state_of(settings: Settings) -> str:
+    if settings.state.kind == "memory":
+        return "in memory, gone with the process"
+    if settings.redis.url:
+        return f"Redis {redacted_url(settings.redis.url)}"
+    return f"embedded Redis in {Path(settings.state.directory)}"
+
+
+def profile_lines(profile: Mapping[str, Any], currency: str) -> Iterator[str]:
+    """A profile for a person to read; what is unknown is a dash."""
+    rfm, cart, stage = profile["rfm"], profile["cart"], profile["lifecycle"]
+    yield f"user {profile['user_id']} as of {profile['as_of']}; money in minor units of {currency}"
+    yield f"  seen       {_known(profile['first_seen_at'])} .. {_known(profile['last_seen_at'])}"
+    yield f"  stage      {_known(stage['stage'])} since {_known(stage['since'])}"
+    yield f"  orders     {rfm['orders']}, net {rfm['net_amount']}, the last {_known(rfm['last_order_at'])}"
+    for width, window in rfm["windows"].items():
+        yield f"    {width:<8} {window['orders']} orders, net {window['net_amount']}"
+    counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in profile["activity"].items())
+    yield f"  activity   {counts}"
+    yield f"  cart       changed {_known(cart['changed_at'])}" if cart["lines"] else "  cart       empty"
+    for line in cart["lines"]:
+        yield f"    {line['quantity']} x {line['sku']} at {line['price']}, added {line['added_at']}"
+    consent = ", ".join(f"{name} {'yes' if yes else 'no'}" for name, yes in profile["consent"].items())
+    yield f"  consent    {consent or '-'}"
+    yield "  triggers, the newest first" if profile["recent_triggers"] else "  triggers   none"
+    for sent in profile["recent_triggers"]:
+        yield f"    {sent['at']} {sent['rule']} on {_known(sent['channel'])} ({sent['id']})"
+
+
+def _log_of(kind: str, settings: Settings) -> str:
+    if kind == "files":
+        return f"files in {settings.files.directory}"
+    return f"Kafka {settings.kafka.bootstrap_servers}, group {settings.kafka.group_id}"
+
+
+def _shop_of(settings: Settings) -> str:
+    if not settings.demo.enabled:
+        return ""
+    demo = settings.demo
+    return (
+        f", from the demo shop: {demo.shoppers} made-up shoppers, the last {demo.behind} at {demo.speed:g}x"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _known(value: object) -> str:
+    return "-" if value is None else str(value)
