@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from bytewax.run import cli_main
 from msgspec import Struct
 
 from config.settings import Settings
@@ -14,7 +13,7 @@ from connectors.file_log import FileLog, FilePublisher
 from connectors.files import FileWriter
 from flows import assemble
 from flows.assemble import Choices
-from flows.realtime import graph
+from flows.realtime import run_graph
 from state.calendar import Days
 from state.ledger import MemoryLedger
 from state.profile import profile
@@ -61,7 +60,7 @@ def run(
     ledger = MemoryLedger(engine.watchers_per_sku)
     publisher = FilePublisher(out_dir, {role: role for role in assemble.OUTPUTS}, partitions=1)
     station = assemble.station_of(settings, source, ledger, publisher, choices)
-    cli_main(graph(station))
+    run_graph(station)
     publisher.close()
     source.close()
     as_of = station.clock if until_ts is None else until_ts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import signal
 import socket
@@ -13,21 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from bytewax.run import cli_main
+from bytewax.dataflow import Dataflow
+from prometheus_client import REGISTRY
 
+from config.load import load
 from config.settings import Settings
-from connectors import metrics
 from connectors.embedded_redis import EmbeddedRedis
 from connectors.http import StatusServer
 from connectors.slot import Slot
 from flows import assemble, profiles, shop, supervise
 from flows.assemble import Choices
-from flows.realtime import graph
+from flows.realtime import graph, run_graph, tune_gc
 from flows.station import Station
 from triggers.trigger import Decision
 
 log = structlog.get_logger("service")
-GC_THRESHOLDS = (500_000, 20, 100)  # the defaults cost 15 % (docs/performance.md)
 
 
 class Stop:
@@ -102,10 +101,10 @@ def _run_one(
         station = assemble.station_of(settings, source, ledger, publisher, choices)
         if settings.http.enabled:
             stack.enter_context(_status_server(settings, station, redis_url))
-        _tune_gc()
+        tune_gc()
         log.info("running", source=settings.source.kind, guarantee=settings.delivery.guarantee)
         try:
-            cli_main(graph(station))
+            run_graph(station)
         except Exception as error:
             # Bytewax prints a panic of its own; the cause must be said in our words first.
             log.error("the flow ended with an error", kind=type(error).__name__, error=str(error))
@@ -131,12 +130,15 @@ def _status_server(settings: Settings, station: Station, redis_url: str) -> Any:
         health=lambda: station.healthy,
         ready=lambda: station.ready,
         profile=lambda user_id: profiles.read_json(settings, redis_url, user_id),
-        registry=metrics.REGISTRY,
+        registry=REGISTRY,
     )
 
 
-def _tune_gc() -> None:
-    """Our objects form no cycles; looking for some costs more than a tenth of the throughput."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+def dataflow_from_environment() -> Dataflow:
+    """The graph for `python -m bytewax.run`; settings and the address of Redis from the environment."""
+    settings = load(None, os.environ, [])
+    choices = Choices(should_stop=lambda: False, instance_id=settings.kafka.instance_id)
+    source = assemble.log_of(settings, choices)
+    publisher = assemble.publisher_of(settings, source, choices)
+    ledger = assemble.ledger_of(settings, profiles.state_url(settings))
+    return graph(assemble.station_of(settings, source, ledger, publisher, choices))

@@ -61,6 +61,7 @@ class Station:
         self._offsets_at = 0.0
         self._quiet_since: float | None = None
         self._ending = False
+        self._busy_until = 0.0
         self._retry_seconds = _RETRY_FIRST_SECONDS
         self.progress_at = time.monotonic()
         self.trouble: str | None = "starting"
@@ -151,6 +152,10 @@ class Station:
         """The latest event time applied."""
         return max((shard.clock for shard in self.shards.values()), default=-1)
 
+    def busy_seconds(self, since: float) -> float:
+        """From `since` (monotonic) to the last round that had events in it."""
+        return self._busy_until - since
+
     # whether we are well
 
     @property
@@ -193,6 +198,8 @@ class Station:
         busy = any(b.items for b in batches) or any(
             s.acked or s.sent or s.changed for s in self.shards.values()
         )
+        if any(b.items for b in batches):
+            self._busy_until = time.monotonic()
         if busy or not self.intake.caught_up:
             self._quiet_since = None
             return False

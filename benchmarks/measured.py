@@ -1,0 +1,92 @@
+"""Where does the time of one process go? The shipped flow with a CPU clock around each stage.
+
+Run by benchmarks.pipeline as a process of its own: `python -m benchmarks.measured SETTING ...`; prints one
+JSON object. A stage's clock is the flow thread's CPU time; what librdkafka's own threads use is the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from config.load import load
+from connectors.codec import Decoder
+from connectors.kafka import KafkaLog
+from connectors.publisher import KafkaPublisher
+from flows import assemble
+from flows.assemble import Choices
+from flows.desk import Desk
+from flows.merge import Merge
+from flows.realtime import run_graph, tune_gc
+
+STAGES: dict[str, tuple[type, str]] = {
+    "consume": (KafkaLog, "poll"),
+    "decode": (Decoder, "decode"),
+    "merge": (Merge, "release"),
+    "due timers": (Desk, "_pop_due"),
+    "load": (Desk, "_load"),
+    "fold and rules": (Desk, "_apply"),
+    "timers": (Desk, "_fire"),
+    "encode and send": (Desk, "commit"),
+    "settle": (Desk, "settle"),
+    "publish": (KafkaPublisher, "publish"),
+}
+
+
+class Clocks:
+    """CPU and calls by stage; a stage inside another is not counted twice."""
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+        self.calls = dict.fromkeys(STAGES, 0)
+        self._inside = 0.0
+
+    def around(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            outer, self._inside = self._inside, 0.0
+            started = time.thread_time()
+            try:
+                return work(*args, **kwargs)
+            finally:
+                spent = time.thread_time() - started
+                self.seconds[name] += spent - self._inside
+                self.calls[name] += 1
+                self._inside = outer + spent
+
+        return timed
+
+
+def main(sets: list[str]) -> None:
+    settings = load(None, os.environ, sets)
+    clocks = Clocks()
+    for name, (owner, method) in STAGES.items():
+        setattr(owner, method, clocks.around(name, getattr(owner, method)))
+    choices = Choices(should_stop=lambda: False, until_caught_up=True, instance_id="bench-0")
+    ledger = assemble.ledger_of(settings, settings.redis.url)
+    source = assemble.log_of(settings, choices)
+    publisher = assemble.publisher_of(settings, source, choices)
+    station = assemble.station_of(settings, source, ledger, publisher, choices)
+    tune_gc()
+    wall, cpu, thread = time.monotonic(), time.process_time(), time.thread_time()
+    run_graph(station)
+    result = {
+        "events": station.intake.records,
+        "wall_seconds": station.busy_seconds(wall),
+        "cpu_seconds": time.process_time() - cpu,
+        "thread_seconds": time.thread_time() - thread,
+        "stages": clocks.seconds,
+        "calls": clocks.calls,
+        "users": sum(len(s.users) + len(s.packed) for s in station.shards.values()),
+    }
+    publisher.close()
+    source.close()
+    sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,100 @@
+"""How many events a second does one process take from real Kafka through real Redis to the trigger topic?
+
+`python -m benchmarks.pipeline [--events N] [--users N] [--runs N] [--form json|msgpack] [--guarantee G]`
+starts its own servers, writes a seeded backlog, runs the shipped flow over it and prints a table by stage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Producer
+
+from benchmarks import workload
+from tests.servers.kafka import KafkaServer
+from tests.servers.redis import RedisServer
+
+PARTITIONS = 8
+
+
+def main() -> None:
+    asked = _arguments()
+    with KafkaServer(long_running=True) as kafka, RedisServer(Path(tempfile.mkdtemp())) as redis:
+        kafka.create_topics(_topics())
+        print(f"writing {asked.events:,} events of {asked.users:,} users as {asked.form}", flush=True)
+        _fill(kafka.bootstrap_servers, asked)
+        runs = [_measure(kafka.bootstrap_servers, redis.url, asked, run) for run in range(asked.runs)]
+    _print(asked, runs)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--form", choices=("json", "msgpack"), default="json")
+    parser.add_argument("--guarantee", choices=("exactly_once", "at_least_once"), default="exactly_once")
+    parser.add_argument("--json", type=Path, help="also write the figures of every run here")
+    return parser.parse_args()
+
+
+def _topics() -> dict[str, int]:
+    inputs = ("clickstream", "orders", "inventory", "customers", "engagement", "context", "beckon.letters")
+    return dict.fromkeys((*inputs, "triggers", "decisions", "dead_letters"), PARTITIONS)
+
+
+def _fill(bootstrap_servers: str, asked: argparse.Namespace) -> None:
+    producer = Producer(
+        {"bootstrap.servers": bootstrap_servers, "partitioner": "murmur2_random", "linger.ms": 20,
+         "queue.buffering.max.messages": 1_000_000}
+    )  # fmt: skip
+    for number, (role, key, value) in enumerate(workload.records(asked.events, asked.users, asked.form)):
+        producer.produce(role, value, key)
+        if number % 10_000 == 0:
+            producer.poll(0.05)
+    producer.flush()
+
+
+def _measure(bootstrap_servers: str, redis_url: str, asked: argparse.Namespace, run: int) -> dict[str, Any]:
+    """One run over the same log under another app name and group: nothing is left of the run before."""
+    sets = (
+        "source=kafka", "sink=kafka", f"kafka.bootstrap_servers={bootstrap_servers}", f"redis.url={redis_url}",
+        f"app=bench{run}", f"kafka.group_id=bench{run}", f"delivery.guarantee={asked.guarantee}", "logs.level=error",
+    )  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.measured", *sets],
+        stdout=subprocess.PIPE, check=True, text=True, env=os.environ,
+    )  # fmt: skip
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    rate, cost = result["events"] / result["wall_seconds"], 1e6 * result["cpu_seconds"] / result["events"]
+    print(f"run {run + 1}: {rate:>9,.0f} events/s, {cost:.2f} us CPU an event", flush=True)
+    return result
+
+
+def _print(asked: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
+    if asked.json:
+        asked.json.write_text(json.dumps({"asked": {**vars(asked), "json": None}, "runs": runs}, indent=1))
+    count = runs[0]["events"]
+    rates = [run["events"] / run["wall_seconds"] for run in runs]
+    print(f"\n{count:,} events, {asked.form}, {asked.guarantee}, one process, median of {len(runs)}")
+    print(f"{'events/s':<24}{statistics.median(rates):>12,.0f}   ({min(rates):,.0f} - {max(rates):,.0f})")
+    costs = {stage: statistics.median(1e6 * run["stages"][stage] / count for run in runs) for stage in runs[0]["stages"]}
+    total = statistics.median(1e6 * run["cpu_seconds"] / count for run in runs)
+    thread = statistics.median(1e6 * run["thread_seconds"] / count for run in runs)
+    costs["the rest of the flow"] = thread - sum(costs.values())
+    costs["librdkafka's threads"] = total - thread
+    print(f"{'CPU us/event':<24}{total:>12.2f}")
+    for stage, cost in costs.items():
+        print(f"  {stage:<22}{cost:>12.2f}")
+
+
+if __name__ == "__main__":
+    main()
