@@ -38,6 +38,7 @@ HABITS = (
     Habit(orders=(1, 1), last=(30, 100), gap=(1, 1)),  # bought once
     Habit(orders=(1, 1), last=(4, 6), gap=(1, 1)),  # has a welcome coupon
     Habit(orders=(2, 3), last=(91, 110), gap=(7, 10)),  # dormant, may return
+    Habit(orders=(1, 2), last=(119, 123), gap=(4, 5)),  # for 120 days silent just before or after the opening
 )
 
 

@@ -175,9 +175,17 @@ def test_what_is_appended_is_there_after_a_torn_end(
             writer.close()
             with path.open("ab") as file:
                 file.write(torn)
-        writer = FileWriter(path, fsync=True)
+        writer = FileWriter(path)
         assert path.read_bytes() == b"".join(value + b"\n" for value in written)
         writer.close()
+
+
+def test_fsync_changes_nothing_that_can_be_read(tmp_path: Path) -> None:
+    writer = FileWriter(tmp_path / "t.jsonl", fsync=True)
+    writer.append([b"1"])
+    writer.append([])
+    assert writer.tail(9) == [b"1"]
+    writer.close()
 
 
 def test_a_file_has_one_writer(tmp_path: Path) -> None:
