@@ -179,9 +179,9 @@ def profile(
         import msgspec
 
         from console.report import profile_lines
-        from flows import service
+        from flows import profiles
 
-        found = service.read_profile(settings, user)
+        found = profiles.read_profile(settings, user)
     if found is None:
         print(f"beckon: no user {user!r} is known", file=sys.stderr)
         raise typer.Exit(FAILED)
@@ -203,9 +203,9 @@ def erase(
     if not confirmed and sys.stdin.isatty():
         typer.confirm(f"Forget everything about {user!r}? This cannot be undone.", abort=True)
     with told():
-        from flows import service
+        from flows import erasure
 
-        service.request_erasure(settings, user)
+        erasure.request(settings, user)
     print("erasure requested; it happens when the running service reads the request")
 
 

@@ -50,6 +50,11 @@ def read(settings: Settings, url: str, user_id: str) -> dict[str, Any] | None:
     return None if user.erased_at is not None else profile(user, wall_ms(), Days(settings.time.zone))
 
 
+def read_profile(settings: Settings, user_id: str) -> dict[str, Any] | None:
+    """For the command line: beside the running service, or from the configured Redis."""
+    return read(settings, state_url(settings), user_id)
+
+
 def read_json(settings: Settings, url: str, user_id: str) -> bytes | None:
     found = read(settings, url, user_id)
     return None if found is None else msgspec.json.encode(found)
