@@ -1,0 +1,154 @@
+"""Is the profile the documented shape, from real events, with null where nothing is known?"""
+
+from typing import Any
+
+from state import events
+from state.calendar import DAY, HOUR, Days, Duration
+from state.contact import Sent
+from state.fold import FoldParams, apply
+from state.lifecycle import LifecycleParams
+from state.profile import profile
+from state.user import User
+
+NOON = 1_790_000_000_000 // DAY * DAY + 12 * HOUR  # 2026-09-21T12:00:00Z
+UTC = Days("UTC")
+
+LIFECYCLE = LifecycleParams(
+    new_for=Duration(30 * DAY),
+    active_every=Duration(30 * DAY),
+    mature_orders=5,
+    declining_after=Duration(30 * DAY),
+    dormant_after=Duration(90 * DAY),
+    churned_after=Duration(90 * DAY),
+    returned_for=Duration(30 * DAY),
+    recover_visit_days=2,
+)
+
+NOTHING_KNOWN: dict[str, Any] = {
+    "user_id": "u1",
+    "as_of": "2026-09-21T12:00:00Z",
+    "first_seen_at": None,
+    "last_seen_at": None,
+    "rfm": {
+        "last_order_at": None,
+        "orders": 0,
+        "net_amount": 0,
+        "windows": {width: {"orders": 0, "net_amount": 0} for width in ("7d", "30d", "90d", "365d")},
+        "scores": {"r": None, "f": None, "m": None},
+        "cuts_version": None,
+        "flags": None,
+        "segment": None,
+        "group": None,
+    },
+    "activity": {"views_7d": 0, "views_30d": 0, "sessions_7d": 0, "sessions_30d": 0, "views_48h": 0},
+    "cart": {"changed_at": None, "lines": []},
+    "lifecycle": {"stage": None, "since": None},
+    "membership": {"tier": None, "points": None},
+    "tags": {},
+    "predictions": {
+        "p_no_purchase_8w": None,
+        "p_alive": None,
+        "expected_orders_26w": None,
+        "expected_value": None,
+        "next_order_at": None,
+    },
+    "consent": {},
+    "recent_triggers": [],
+    "aliases": [],
+}
+
+
+def after(*happened: events.UserEvent, days: Days = UTC) -> User:
+    user = User.new("u1")
+    params = FoldParams(count_on="paid", days=days, lifecycle=LIFECYCLE)
+    for event in happened:
+        apply(user, event, params)
+    return user
+
+
+def order(number: int, ts: int, total: int) -> tuple[events.UserEvent, ...]:
+    name = f"o{number}"
+    line = events.Line(sku=f"bought-{number}", quantity=1)
+    return (
+        events.OrderPlaced(event_id=f"{name}-placed", ts=ts, order_id=name, lines=(line,), total=total),
+        events.OrderPaid(event_id=f"{name}-paid", ts=ts, order_id=name),
+    )
+
+
+def view(number: int, ts: int) -> events.UserEvent:
+    return events.ProductViewed(event_id=f"v{number}", ts=ts, sku="k1")
+
+
+def test_a_user_of_whom_nothing_is_known_is_all_null_and_zero() -> None:
+    assert profile(User.new("u1"), NOON, UTC) == NOTHING_KNOWN
+
+
+def test_what_happened_is_there_in_the_documented_shape() -> None:
+    user = after(
+        *order(1, NOON - 100 * DAY, 5000),
+        *order(2, NOON - 3 * DAY, 3998),
+        events.RefundIssued(event_id="r1", ts=NOON - 2 * DAY, order_id="o1", amount=1000),
+        events.SessionStarted(event_id="s1", ts=NOON - 10 * DAY),
+        view(1, NOON - 10 * DAY),
+        view(2, NOON - HOUR),
+        events.CartItemAdded(event_id="c1", ts=NOON - 500, sku="k1", quantity=2, price=1999),
+        events.ConsentChanged(event_id="y1", ts=NOON - DAY, channel="sms", granted=True),
+        events.ConsentChanged(event_id="y2", ts=NOON - DAY, channel="email", granted=False),
+    )
+    user.lifecycle.stage, user.lifecycle.since = "active", NOON - 3 * DAY
+
+    expected = NOTHING_KNOWN | {
+        "first_seen_at": "2026-06-13T12:00:00Z",
+        "last_seen_at": "2026-09-21T11:59:59.500Z",
+        "rfm": NOTHING_KNOWN["rfm"]
+        | {
+            "last_order_at": "2026-09-18T12:00:00Z",
+            "orders": 2,
+            "net_amount": 7998,
+            "windows": {
+                "7d": {"orders": 1, "net_amount": 2998},
+                "30d": {"orders": 1, "net_amount": 2998},
+                "90d": {"orders": 1, "net_amount": 2998},
+                "365d": {"orders": 2, "net_amount": 7998},
+            },
+        },
+        "activity": {"views_7d": 1, "views_30d": 2, "sessions_7d": 0, "sessions_30d": 1, "views_48h": 1},
+        "cart": {
+            "changed_at": "2026-09-21T11:59:59.500Z",
+            "lines": [{"sku": "k1", "quantity": 2, "price": 1999, "added_at": "2026-09-21T11:59:59.500Z"}],
+        },
+        "lifecycle": {"stage": "active", "since": "2026-09-18T12:00:00Z"},
+        "consent": {"email": False, "sms": True},
+    }
+    assert profile(user, NOON, UTC) == expected
+
+
+def test_a_window_begins_with_its_first_day_in_the_shop_s_zone() -> None:
+    """7 days before noon of the 21st in Shanghai is the 14th, which began at 16:00 UTC of the 13th."""
+    shanghai = Days("Asia/Shanghai")
+    begins = NOON - 7 * DAY - 20 * HOUR
+    user = after(view(1, begins), view(2, begins - 1), days=shanghai)
+
+    assert profile(user, NOON, shanghai)["activity"]["views_7d"] == 1
+    assert profile(user, NOON + DAY, shanghai)["activity"]["views_7d"] == 0
+
+
+def test_what_was_sent_is_listed_the_newest_first() -> None:
+    user = User.new("u1")
+    user.contact.note_sent(Sent("id-1", "winback", 1, "sms", NOON - DAY, True))
+    user.contact.note_sent(Sent("id-2", "stage_changed", 1, "", NOON, False))
+
+    assert profile(user, NOON, UTC)["recent_triggers"] == [
+        {"id": "id-2", "rule": "stage_changed", "at": "2026-09-21T12:00:00Z", "channel": None},
+        {"id": "id-1", "rule": "winback", "at": "2026-09-20T12:00:00Z", "channel": "sms"},
+    ]
+
+
+def test_reading_changes_nothing() -> None:
+    user = after(*order(1, NOON, 100), view(1, NOON))
+    before = repr(user)
+
+    first, second = profile(user, NOON, UTC), profile(user, NOON, UTC)
+
+    assert first == second
+    assert repr(user) == before
