@@ -36,7 +36,9 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=3)
@@ -86,7 +88,10 @@ def _print(asked: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
     rates = [run["events"] / run["wall_seconds"] for run in runs]
     print(f"\n{count:,} events, {asked.form}, {asked.guarantee}, one process, median of {len(runs)}")
     print(f"{'events/s':<24}{statistics.median(rates):>12,.0f}   ({min(rates):,.0f} - {max(rates):,.0f})")
-    costs = {stage: statistics.median(1e6 * run["stages"][stage] / count for run in runs) for stage in runs[0]["stages"]}
+    costs = {
+        stage: statistics.median(1e6 * run["stages"][stage] / count for run in runs)
+        for stage in runs[0]["stages"]
+    }
     total = statistics.median(1e6 * run["cpu_seconds"] / count for run in runs)
     thread = statistics.median(1e6 * run["thread_seconds"] / count for run in runs)
     costs["the rest of the flow"] = thread - sum(costs.values())

@@ -16,7 +16,9 @@ START = 1_790_000_000_000
 _encode = {"json": msgspec.json.encode, "msgpack": msgspec.msgpack.encode}
 
 
-def events(count: int, users: int, *, seed: int = 1, gap_ms: float = 5.0) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def events(
+    count: int, users: int, *, seed: int = 1, gap_ms: float = 5.0
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(topic role, key, event), in event-time order."""
     rng = random.Random(seed)
     skus = [f"sku-{n:05d}" for n in range(5000)]
@@ -34,13 +36,29 @@ def events(count: int, users: int, *, seed: int = 1, gap_ms: float = 5.0) -> Ite
             order = f"o-{number:x}"
             line = {"sku": sku, "quantity": 1, "price": 1999, "category": sku[-2:]}
             paying.append((user, order))
-            event = {"type": "order_placed", "order_id": order, "total": 1999, "currency": "CNY", "lines": [line]}
+            event = {
+                "type": "order_placed",
+                "order_id": order,
+                "total": 1999,
+                "currency": "CNY",
+                "lines": [line],
+            }
             yield "orders", user, {**base, **event}
         elif draw < 0.03:
             base.pop("user_id")
-            yield "inventory", sku, {**base, "type": "stock_changed", "sku": sku, "available": rng.randrange(9)}
+            yield (
+                "inventory",
+                sku,
+                {**base, "type": "stock_changed", "sku": sku, "available": rng.randrange(9)},
+            )
         elif draw < 0.11:
-            added = {"type": "cart_item_added", "sku": sku, "quantity": 1, "price": 1999, "category": sku[-2:]}
+            added = {
+                "type": "cart_item_added",
+                "sku": sku,
+                "quantity": 1,
+                "price": 1999,
+                "category": sku[-2:],
+            }
             yield "clickstream", user, {**base, **added}
         elif draw < 0.12:
             yield "clickstream", user, {**base, "type": "cart_item_removed", "sku": sku}

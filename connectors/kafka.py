@@ -196,8 +196,8 @@ class KafkaLog:
             ended.append(self._lane(message))
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
             raise LogError(
-                f"topic {message.topic()} partition {message.partition()}: our mark is outside the log ({error.str()}). "
-                "Records were deleted before they were read, or the topic was recreated"
+                f"topic {message.topic()} partition {message.partition()}: our mark is outside the log "
+                f"({error.str()}). Records were deleted before they were read, or the topic was recreated"
             )
         elif error.fatal() or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             raise LogError(f"Kafka: {error.str()}")
