@@ -156,14 +156,11 @@ def replay(
     """Run history through the same code, event time as the only clock: same input, same output, no server."""
     settings = settings_of(config, overrides)
     with told():
+        from console.report import replayed
         from flows import replay as work
 
         done = work.run(settings, in_dir, out_dir, until_ts=None if until is None else millis(until))
-    print(
-        f"{done.events} events, {done.users} users, {done.triggers} triggers, {done.decisions} decisions, ",
-        end="",
-    )
-    print(f"{done.dead_letters} dead letters; written into {out_dir}")
+    print(f"{replayed(done)}; written into {out_dir}")
 
 
 @app.command(epilog="Example: beckon profile u1 --json")

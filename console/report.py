@@ -10,6 +10,7 @@ from config.load import redacted_url
 from config.settings import Settings
 from connectors import metrics
 from console.live import Tally
+from flows.replay import Summary
 
 
 def start_lines(settings: Settings, workers: int) -> Iterator[str]:
@@ -41,6 +42,18 @@ def end_lines(settings: Settings, tally: Tally) -> Iterator[str]:
         yield "suppressed: " + ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
     yield f"dead letters: {letters}"
     yield f"state: {state_of(settings)}"
+
+
+def replayed(done: Summary) -> str:
+    """What a replay read and made of it."""
+    counts = (
+        (done.events, "record"),
+        (done.users, "user"),
+        (done.triggers, "trigger"),
+        (done.decisions, "decision"),
+        (done.dead_letters, "dead letter"),
+    )
+    return ", ".join(_count(number, noun) for number, noun in counts)
 
 
 def state_of(settings: Settings) -> str:

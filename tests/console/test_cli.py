@@ -1,0 +1,247 @@
+"""Do the commands explain themselves, and end with the agreed codes, in words, when something is wrong?"""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from connectors.embedded_redis import EmbeddedRedisError
+from console.cli import app
+from console.options import arguments_of, told
+from state.ledger import LedgerError
+from tests.restored_logging import restored_logging
+
+COMMANDS = ("run", "check", "demo", "replay", "profile", "erase", "topics create")
+
+
+@pytest.fixture
+def beckon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[CliRunner]:
+    """The commands in an empty folder, on a wide terminal without colours."""
+    monkeypatch.chdir(tmp_path)
+    with restored_logging():
+        yield CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port on which nobody answers, ours for the time of the test."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+def test_help_lists_every_command(beckon: CliRunner) -> None:
+    shown = beckon.invoke(app, ["--help"])
+
+    assert shown.exit_code == 0
+    assert all(command.split()[0] in shown.output for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example_and_the_common_options(
+    beckon: CliRunner, command: str
+) -> None:
+    shown = beckon.invoke(app, [*command.split(), "--help"])
+
+    assert shown.exit_code == 0
+    assert f"Example: beckon {command}" in shown.output
+    assert "--config" in shown.output
+    assert "--set" in shown.output
+
+
+def test_version(beckon: CliRunner) -> None:
+    shown = beckon.invoke(app, ["--version"])
+
+    assert (shown.exit_code, shown.output.split()[0]) == (0, "beckon")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fly"],
+        ["run", "--for", "20"],
+        ["run", "--workers", "0"],
+        ["run", "--unknown"],
+        ["profile"],
+        ["erase"],
+        ["replay", "no-such-folder", "out"],
+        ["replay", ".", "out", "--until", "2026-09-21T14:13:20"],
+        ["replay", ".", "out", "--until", "soon"],
+        ["demo", "--rate", "0"],
+    ],
+)
+def test_wrong_usage_ends_with_2(beckon: CliRunner, arguments: list[str]) -> None:
+    ended = beckon.invoke(app, arguments)
+
+    assert ended.exit_code == 2
+    assert "Usage" in ended.stderr
+
+
+ARGUMENTS = {"replay": [".", "out"], "profile": ["u1"], "erase": ["u1"]}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_wrong_configuration_ends_every_command_with_2_and_all_errors(
+    beckon: CliRunner, command: str, tmp_path: Path
+) -> None:
+    (tmp_path / "shop.yaml").write_text("http:\n  prot: 1\nredis:\n  password: hunter2\n")
+    chosen = ["--config", "shop.yaml", "--set", "logs.level=loud", "--set", "time.zone=Mars"]
+
+    ended = beckon.invoke(app, [*command.split(), *ARGUMENTS.get(command, []), *chosen])
+
+    assert ended.exit_code == 2
+    assert ended.stdout == ""
+    told_lines = ended.stderr.splitlines()
+    assert told_lines[0] == "beckon: the configuration has 4 errors:"
+    for path in (
+        "http.prot (shop.yaml:2)",
+        "redis.password (shop.yaml:4)",
+        "logs.level (--set)",
+        "time.zone (--set)",
+    ):
+        assert any(line.startswith(f"  - {path}: ") for line in told_lines), path
+    assert "hunter2" not in ended.stderr
+
+
+def test_a_wrong_variable_of_the_environment_is_an_error_too(
+    beckon: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BECKON__HTTP__PROT", "1")
+
+    assert "http.prot (BECKON__HTTP__PROT)" in beckon.invoke(app, ["check"]).stderr
+
+
+def test_check_finds_the_embedded_default_good(beckon: CliRunner, tmp_path: Path) -> None:
+    found = beckon.invoke(app, ["check"])
+
+    assert found.exit_code == 0, found.output
+    assert [line.split()[0] for line in found.stdout.splitlines()] == ["ok"] * 4
+    assert not list(tmp_path.iterdir()), "looking must change nothing"
+
+
+def test_check_shows_the_settings_in_force_without_secrets(
+    beckon: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BECKON__REDIS__PASSWORD", "hunter2")
+
+    shown = beckon.invoke(app, ["check", "--settings", "--set", "app=shop-7"])
+
+    assert "app: shop-7" in shown.stdout
+    assert "hunter2" not in shown.output
+
+
+def test_check_tells_what_does_not_answer_and_what_helps(beckon: CliRunner, closed_port: int) -> None:
+    chosen = ["source=kafka", f"kafka.bootstrap_servers=127.0.0.1:{closed_port}"]
+    chosen += [f"redis.url=redis://127.0.0.1:{closed_port}/0"]
+
+    found = beckon.invoke(app, ["check", *(part for each in chosen for part in ("--set", each))])
+
+    assert found.exit_code == 1
+    problems = [line for line in found.stdout.splitlines() if line.startswith("problem")]
+    assert [line.split()[1] for line in problems] == ["redis:", "kafka:"]
+    assert found.stdout.count("mend: ") == 2
+
+
+def test_check_tells_of_a_directory_that_cannot_be_used(beckon: CliRunner, tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("a file")
+
+    found = beckon.invoke(app, ["check"])
+
+    assert found.exit_code == 1
+    assert "files.directory var/log" in found.stdout
+    assert "state.directory var/state" in found.stdout
+
+
+def test_check_tells_of_a_redis_that_forgets(beckon: CliRunner, redis_url: str) -> None:
+    import redis
+
+    chosen = ["check", "--set", f"redis.url={redis_url}"]
+    good = beckon.invoke(app, chosen)
+    with redis.Redis.from_url(redis_url) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            evicting = beckon.invoke(app, chosen)
+        finally:
+            client.config_set("maxmemory-policy", "noeviction")
+
+    assert good.exit_code == 0, good.output
+    assert evicting.exit_code == 1
+    assert "CONFIG SET maxmemory-policy noeviction" in evicting.stdout
+
+
+def test_a_profile_nobody_can_be_asked_for_ends_with_1(beckon: CliRunner) -> None:
+    ended = beckon.invoke(app, ["profile", "u1", "--json"])
+
+    assert ended.exit_code == 1
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("beckon: ")
+    assert "beckon run" in ended.stderr
+
+
+def test_erasing_asks_first_on_a_terminal_only(beckon: CliRunner) -> None:
+    """CliRunner's input is no terminal, so nothing is asked; the command fails for want of a service."""
+    assert "cannot be undone" not in beckon.invoke(app, ["erase", "u1"], input="n\n").output
+
+
+def test_replay_writes_what_would_have_happened(beckon: CliRunner, tmp_path: Path) -> None:
+    history = tmp_path / "in"
+    history.mkdir()
+    event = {"event_id": "e1", "type": "cart_item_added", "ts": 1_790_000_000_000, "user_id": "u1"}
+    (history / "clickstream.jsonl").write_text(
+        json.dumps(event | {"sku": "k1", "quantity": 1, "price": 1999}) + "\nnot json\n"
+    )
+    chosen = ["--set", "policy.enabled=false", "--set", "rules.cart_abandoned.second_delay=null"]
+
+    done = beckon.invoke(app, ["replay", "in", "out", *chosen, "--until", "2026-09-22T14:13:20Z"])
+
+    assert done.exit_code == 0, done.output
+    assert done.stdout == "2 records, 1 user, 1 trigger, 1 decision, 1 dead letter; written into out\n"
+    trigger = json.loads((tmp_path / "out" / "triggers.jsonl").read_text())
+    assert (trigger["subject"], trigger["time"]) == ("u1", "2026-09-21T15:13:20Z")
+
+
+def test_an_error_that_an_operator_can_mend_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    errors: tuple[tuple[Exception, str], ...] = (
+        (LedgerError("another number of shards"), "beckon: another number of shards\n"),
+        (EmbeddedRedisError("no server"), "beckon: no server\n"),
+        (
+            OSError(98, "cannot listen on 127.0.0.1 port 8080"),
+            "beckon: cannot listen on 127.0.0.1 port 8080\n",
+        ),
+        (FileNotFoundError(2, "No such file", "in/x.jsonl"), "beckon: No such file: in/x.jsonl\n"),
+    )
+    for error, words in errors:
+        with pytest.raises(typer.Exit) as ended, told():
+            raise error
+        assert (ended.value.exit_code, capsys.readouterr().err) == (1, words)
+
+
+def test_the_cause_is_told_when_the_engine_wraps_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit), told():
+        raise RuntimeError("error in the flow") from LedgerError("the state is of another layout")
+
+    assert capsys.readouterr().err == "beckon: the state is of another layout\n"
+
+
+def test_an_error_of_ours_keeps_its_trace() -> None:
+    def fail_while_an_error_is_handled() -> None:
+        try:
+            raise OSError("handled")
+        except OSError:
+            raise KeyError("ours")  # noqa: B904 - no cause given, as in a mistake
+
+    with pytest.raises(KeyError), told():
+        fail_while_an_error_is_handled()
+
+
+def test_a_child_process_gets_the_same_choice() -> None:
+    assert arguments_of(Path("shop.yaml"), ["a=1", "b=[x, y]"]) == [
+        *("--config", "shop.yaml"),
+        *("--set", "a=1"),
+        *("--set", "b=[x, y]"),
+    ]
+    assert arguments_of(None, None) == []
