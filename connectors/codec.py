@@ -15,7 +15,7 @@ from typing import Any, TypeGuard, get_args
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import force_setattr
+from msgspec.structs import fields, force_setattr
 
 from state.calendar import DAY, SECOND
 from state.events import LAST_TS, Event, UserEvent
@@ -24,7 +24,6 @@ DETAIL_LENGTH = 200
 
 _JSON_START = frozenset(b"{ \t\r\n")
 _MSGPACK_START = frozenset((*range(0x80, 0x90), 0xDE, 0xDF))
-_TIMES = ("ts", "expires_at", "starts_at", "ends_at")  # every Millis field of state/events.py
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _QUOTED = re.compile(r"'.*'", re.DOTALL)
 
@@ -67,7 +66,7 @@ class Decoder:
         self._ahead_limit_ms = ahead_limit_ms
         kinds: tuple[Any, ...] = get_args(union) or (union,)
         self._has_users = issubclass(kinds[0], UserEvent)
-        self._times = {kind: tuple(n for n in _TIMES if n in kind.__struct_fields__) for kind in kinds}
+        self._times = {kind: _times_of(kind) for kind in kinds}
         self._closely = frozenset((Rejected, *(kind for kind in kinds if self._times[kind] != ("ts",))))
         self._priced = frozenset(kind for kind in kinds if "currency" in kind.__struct_fields__)
         self._accepted = (None, currency)
@@ -166,6 +165,16 @@ class Decoder:
         if event.ts > latest:
             return Rejected(RejectReason.AHEAD_OF_TIME, "event time is ahead of the clock - at `$.ts`")
         return event  # type: ignore[no-any-return]
+
+
+def _times_of(kind: type[Struct]) -> tuple[str, ...]:
+    """The fields that may hold a time, as the type says: a Millis admits a datetime."""
+    return tuple(field.name for field in fields(kind) if datetime in _parts_of(field.type))
+
+
+def _parts_of(annotation: Any) -> set[Any]:
+    """Every type that a field's annotation is made of."""
+    return {annotation}.union(*map(_parts_of, get_args(annotation)))
 
 
 def _is_utf8(value: bytes) -> bool:

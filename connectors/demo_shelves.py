@@ -1,6 +1,6 @@
 """What does the demo shop sell, and how many are left?
 
-A few hot SKUs sell out every other hour, also through outlets that are not online, and come back; the
+A few hot SKUs sell out every few hours, also through outlets that are not online, and come back; the
 shop tells every change of stock and price.
 """
 
@@ -13,11 +13,11 @@ from state.calendar import HOUR, MINUTE
 
 CATEGORIES = ("tea", "snacks", "baby-care", "skin-care", "kitchen", "sports")
 SKUS = 60
-HOT = 6
-HOT_SHARE = 0.4  # of all interest
-HOT_STOCK = (9, 16)
+HOT = 4
+HOT_SHARE = 0.25  # of all interest
+HOT_STOCK = (8, 14)
 STOCK = (60, 140)
-HOT_SALE_EVERY = 12 * MINUTE  # the outlets', on average
+HOT_SALE_EVERY = 30 * MINUTE  # the outlets', on average
 SALE_EVERY = 6 * HOUR
 BACK_AFTER = (25 * MINUTE, 60 * MINUTE)
 REPRICED = 0.03  # of the moments at which an outlet sells

@@ -17,6 +17,10 @@ from state.calendar import DAY, HOUR, MINUTE, SECOND
 VETERANS_LIMIT = 150
 SLEEPER_EVERY = 12  # every twelfth shopper fills a cart in the first hour and then sleeps
 SLEEP = 30 * HOUR
+ABSENT_EVERY = (
+    5  # every fifth with a past stays away on the first day, on which a silence of so many days ends:
+)
+SILENCES_DAYS = (30, 60, 90, 120)
 VISIT_EVERY = 7 * HOUR  # on average
 PLATFORMS = ("app", "mini_program", "web")
 ZONES = ("Asia/Shanghai", "Asia/Tokyo", "Europe/Berlin", "America/New_York", "America/Los_Angeles", "UTC")
@@ -42,6 +46,9 @@ HABITS = (
 )
 
 
+ABSENT = Habit(orders=(2, 3), last=(0, 0), gap=(2, 4))  # the last order is a silence before the first day
+
+
 class Shopper(Struct):
     user_id: str
     platform: str
@@ -62,7 +69,9 @@ class Shoppers:
             if not history:
                 stage.cue(stage.opening_ts + stage.about(VISIT_EVERY), self._habit(shopper, sleeper=False))
             elif number <= veterans:
-                self._cue_veteran(shopper, HABITS[number % len(HABITS)], sleeper=sleeper)
+                absent = number % ABSENT_EVERY == 0
+                habit = ABSENT if absent else HABITS[number % len(HABITS)]
+                self._cue_veteran(shopper, habit, sleeper=sleeper and not absent, absent=absent)
             else:
                 # Half come in the first 100 minutes: those among them who do not buy are nudged after 24 h.
                 first_day = 100 * MINUTE if number % 2 else 26 * HOUR
@@ -70,16 +79,20 @@ class Shoppers:
                 begins = stage.opening_ts + stage.between(1, 30 * MINUTE if sleeper else first_day)
                 stage.cue(begins, self._newcomer(shopper, sleeper=sleeper))
 
-    def _cue_veteran(self, shopper: Shopper, habit: Habit, *, sleeper: bool) -> None:
+    def _cue_veteran(self, shopper: Shopper, habit: Habit, *, sleeper: bool, absent: bool) -> None:
         stage = self._stage
         orders = [stage.opening_ts - stage.between(*(days * DAY for days in habit.last))]
+        if absent:
+            orders = [stage.opening_ts - stage.random.choice(SILENCES_DAYS) * DAY + stage.between(0, DAY)]
         for _ in range(stage.between(*habit.orders) - 1):
             orders.append(orders[-1] - stage.between(*(days * DAY for days in habit.gap)))
         orders.reverse()
         registered = orders[0] - stage.between(HOUR, 3 * DAY)
-        stage.cue(registered, self._veteran(shopper, orders, sleeper=sleeper))
+        until_first = 30 * MINUTE if sleeper else VISIT_EVERY
+        back = stage.opening_ts + (SLEEP if absent else 0) + stage.between(1, until_first)
+        stage.cue(registered, self._veteran(shopper, orders, back, sleeper=sleeper))
 
-    def _veteran(self, shopper: Shopper, orders: list[int], *, sleeper: bool) -> Script:
+    def _veteran(self, shopper: Shopper, orders: list[int], back: int, *, sleeper: bool) -> Script:
         yield from self._register(shopper)
         for ts in orders:
             yield max(1, ts - self._stage.now)
@@ -88,8 +101,7 @@ class Shoppers:
             yield MINUTE
             self._add(shopper, product)
             yield from self._check_out(shopper)
-        first = 30 * MINUTE if sleeper else VISIT_EVERY
-        yield max(1, self._stage.opening_ts - self._stage.now) + self._stage.between(1, first)
+        yield back - self._stage.now
         yield from self._habit(shopper, sleeper=sleeper)
 
     def _newcomer(self, shopper: Shopper, *, sleeper: bool) -> Script:

@@ -16,13 +16,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from connectors.log import LogError
+
 CHUNK_BYTES = 256 * 1024
 
 Source = gzip.GzipFile | FileIO
-
-
-class FileLogError(Exception):
-    """The file log cannot be used as it is; the text tells an operator why and what to do."""
 
 
 class FileTopic(Struct, frozen=True):
@@ -39,7 +37,7 @@ class FileTopic(Struct, frozen=True):
         folder = self.directory / self.name
         forms = [path for path in (plain, packed, folder) if path.exists()]
         if len(forms) > 1:
-            raise FileLogError(
+            raise LogError(
                 f"topic {self.name} is there twice, as {forms[0]} and {forms[1]}: move one of them away"
             )
         if forms != [folder]:
@@ -111,9 +109,7 @@ class FileReader:
     def _open(self) -> Source | None:
         if not self.path.exists():
             if self.next_offset:
-                raise FileLogError(
-                    f"{self.path} is gone, but {self.next_offset} of its lines were read before"
-                )
+                raise LogError(f"{self.path} is gone, but {self.next_offset} of its lines were read before")
             return None
         file: Source = gzip.GzipFile(self.path) if self.path.suffix == ".gz" else FileIO(self.path)
         self._file = file
@@ -123,9 +119,7 @@ class FileReader:
     def _skip(self, file: Source, lines: int) -> None:
         while lines:
             if not self._read_chunk(file) and not self._ready:
-                raise FileLogError(
-                    f"{self.path} ends {lines} lines before line {self.next_offset}, read before"
-                )
+                raise LogError(f"{self.path} ends {lines} lines before line {self.next_offset}, read before")
             dropped = min(lines, len(self._ready))
             del self._ready[:dropped]
             lines -= dropped
@@ -135,7 +129,7 @@ class FileReader:
         try:
             chunk = file.read(self._chunk_bytes)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise FileLogError(f"{self.path} is not a complete gzip file: {error}") from error
+            raise LogError(f"{self.path} is not a complete gzip file: {error}") from error
         if not chunk:
             self._at_file_end(file)
             return False
@@ -155,13 +149,13 @@ class FileReader:
             return
         self._end_seen = file.tell()
         if self._size() < self._end_seen - self._torn_bytes:
-            raise FileLogError(f"{self.path} has become shorter than what was read of it")
+            raise LogError(f"{self.path} has become shorter than what was read of it")
 
     def _size(self) -> int:
         try:
             return self.path.stat().st_size
         except FileNotFoundError as error:
-            raise FileLogError(f"{self.path} is gone while it was being read") from error
+            raise LogError(f"{self.path} is gone while it was being read") from error
 
 
 class FileWriter:
@@ -180,9 +174,8 @@ class FileWriter:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(self._fd)
-            raise FileLogError(f"{path} is being written by another process or writer") from error
-        self._size = _end_of_last_line(self._fd)
-        os.ftruncate(self._fd, self._size)  # a torn last line is what a killed writer left
+            raise LogError(f"{path} is being written by another process or writer") from error
+        os.ftruncate(self._fd, _end_of_last_line(self._fd))  # a torn last line is what a killed writer left
 
     def append(self, values: Sequence[bytes]) -> None:
         """Write all of `values`, or on an error none."""
@@ -191,20 +184,19 @@ class FileWriter:
         lines = b"\n".join(values) + b"\n"
         if lines.count(b"\n") != len(values):
             raise ValueError("a record with a newline in it would be two records")
-        data = memoryview(lines)
+        data, size = memoryview(lines), os.fstat(self._fd).st_size
         try:
             while data:
                 data = data[os.write(self._fd, data) :]
         except OSError:
-            os.ftruncate(self._fd, self._size)
+            os.ftruncate(self._fd, size)
             raise
-        self._size = os.fstat(self._fd).st_size
         if self._fsync:
             os.fsync(self._fd)
 
     def tail(self, records: int) -> list[bytes]:
         """The last records, oldest first; fewer if there are not so many."""
-        start, found = self._size, -1  # the newline that ends the last line begins none
+        start, found = os.fstat(self._fd).st_size, -1  # the newline that ends the last line begins none
         data = b""
         while start > 0 and found < records:
             size = min(CHUNK_BYTES, start)

@@ -1,4 +1,4 @@
-"""How patient are the property tests? A shared machine may pause at any moment, so no example has a deadline."""
+"""How patient are the property tests? Shared machines pause at any moment, so no example has a deadline."""
 
 from hypothesis import settings
 

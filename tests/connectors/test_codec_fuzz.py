@@ -94,8 +94,8 @@ NAMED: dict[str, st.SearchStrategy[Any]] = {
     "edge": st.sampled_from(["low", "back"]),
 }
 COUNTS = {"quantity", "points"}
-AMOUNTS = {"price", "total", "amount", "available", "likes", "since"}
-TIMES = {"expires_at", "starts_at", "ends_at"}
+AMOUNTS = {"price", "total", "amount", "available", "likes"}
+TIMES = {"expires_at", "starts_at", "ends_at", "since"}
 
 
 def values_of(name: str) -> st.SearchStrategy[Any]:

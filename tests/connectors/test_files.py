@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors import files
-from connectors.files import FileLogError, FileReader, FileTopic, FileWriter
+from connectors.files import FileReader, FileTopic, FileWriter
+from connectors.log import LogError
 
 lines = st.binary(max_size=30).map(lambda line: line.replace(b"\n", b" "))
 
@@ -130,20 +131,20 @@ def test_a_long_line_is_cut_just_past_the_limit(length: int, max_bytes: int, clo
 
 def test_a_file_that_lost_what_was_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
-    with pytest.raises(FileLogError, match="gone"):
+    with pytest.raises(LogError, match="gone"):
         FileReader(path, 3).read(1)
     path.write_bytes(b"1\n2\n33")
     short = FileReader(path, 3)
-    with pytest.raises(FileLogError, match="ends 1 lines before"):
+    with pytest.raises(LogError, match="ends 1 lines before"):
         short.read(1)
     short.close()
     reader = FileReader(path)
     assert len(reader.read(5)) == 2
     path.write_bytes(b"1\n")
-    with pytest.raises(FileLogError, match="shorter"):
+    with pytest.raises(LogError, match="shorter"):
         reader.read(5)
     path.unlink()
-    with pytest.raises(FileLogError, match="gone"):
+    with pytest.raises(LogError, match="gone"):
         seen_to_end(reader)
     reader.close()
 
@@ -152,7 +153,7 @@ def test_a_broken_gzip_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl.gz"
     path.write_bytes(gzip.compress(b"1\n" * 1000)[:-12])
     reader = FileReader(path)
-    with pytest.raises(FileLogError, match="not a complete gzip file"):
+    with pytest.raises(LogError, match="not a complete gzip file"):
         read_all(reader)
     reader.close()
 
@@ -190,7 +191,7 @@ def test_fsync_changes_nothing_that_can_be_read(tmp_path: Path) -> None:
 
 def test_a_file_has_one_writer(tmp_path: Path) -> None:
     writer = FileWriter(tmp_path / "t.jsonl")
-    with pytest.raises(FileLogError, match="another"):
+    with pytest.raises(LogError, match="another"):
         FileWriter(tmp_path / "t.jsonl")
     writer.close()
     FileWriter(tmp_path / "t.jsonl").close()
@@ -227,5 +228,5 @@ def test_the_forms_of_a_topic(tmp_path: Path) -> None:
 def test_a_topic_in_two_forms_is_refused(tmp_path: Path) -> None:
     (tmp_path / "orders.jsonl").touch()
     (tmp_path / "orders").mkdir()
-    with pytest.raises(FileLogError, match="twice"):
+    with pytest.raises(LogError, match="twice"):
         FileTopic(tmp_path, "orders").existing()
