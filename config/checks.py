@@ -27,6 +27,7 @@ def problems_of(settings: Settings) -> Iterator[Problem]:
     """What types cannot say: names that must exist, values that contradict each other."""
     yield from _time_problems(settings)
     yield from _name_problems(settings)
+    yield from _watch_problems(settings)
     if settings.sink.kind != settings.source.kind:
         message = f"{settings.sink.kind} with source.kind {settings.source.kind} is not supported"
         yield Problem("sink.kind", message, f"write {settings.source.kind}, or leave it out")
@@ -134,6 +135,16 @@ def _name_problems(settings: Settings) -> Iterator[Problem]:
     ):
         if not text.strip():
             yield Problem(path, "is empty")
+
+
+def _watch_problems(settings: Settings) -> Iterator[Problem]:
+    """Who watches a SKU must not be forgotten before a rule stops asking."""
+    kept = settings.redis.watch_ttl
+    for rule, params in settings.rules.items():
+        watched_for = getattr(params, "watched_for", None)
+        if watched_for is not None and watched_for > kept:
+            message = f"{watched_for} is longer than redis.watch_ttl, {kept}"
+            yield Problem(f"rules.{rule}.watched_for", message, "raise redis.watch_ttl too")
 
 
 def _zone_exists(name: str) -> bool:

@@ -75,7 +75,13 @@ def _section(kind: type[Struct], tree: Tree, path: str, problems: list[Problem])
             below = f"{path}.{key}" if path else key
             problems.append(Problem(below, "missing", f"it is {expected(field.type)}"))
             values[key] = INVALID
-    return INVALID if INVALID in values.values() else kind(**values)
+    if INVALID in values.values():
+        return INVALID
+    try:
+        return kind(**values)
+    except ValueError as error:  # what a type's own __post_init__ has to say about its values together
+        problems.append(Problem(path, str(error), "", tree.origin))
+        return INVALID
 
 
 def _mapping(kind: Any, tree: Tree, path: str, problems: list[Problem]) -> Any:

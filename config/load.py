@@ -112,7 +112,10 @@ def _settle(tree: Branch, defaults: Branch) -> Branch:
     """
     source, directory = _text(tree, "source.kind"), _text(tree, "files.directory")
     is_built_in = source == "files" and directory == _text(defaults, "files.directory")
-    meant = {"sink.kind": "kafka" if source == "kafka" else "files", "demo.enabled": "true" if is_built_in else "false"}
+    meant = {
+        "sink.kind": "kafka" if source == "kafka" else "files",
+        "demo.enabled": "true" if is_built_in else "false",
+    }
     for path, text in meant.items():
         if _text(tree, path) == "auto":
             tree = _put(tree, split(path), Leaf(text, _origin(tree, path)))

@@ -73,8 +73,13 @@ def _as_json() -> list[Processor]:
     return [
         structlog.processors.format_exc_info,
         structlog.processors.EventRenamer("msg"),
+        _first_things_first,
         structlog.processors.JSONRenderer(default=str, sort_keys=False),
     ]
+
+
+def _first_things_first(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {name: event[name] for name in ("ts", "level", "logger", "msg") if name in event} | dict(event)
 
 
 def _count(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -11,6 +11,9 @@ from typing import Final
 import prometheus_client
 from prometheus_client import Counter, Gauge, Histogram, Info
 
+# A second series for each of ours, of which nobody asks anything.
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+
 REGISTRY: Final = prometheus_client.REGISTRY
 """Where all of these are, and what is known of the process itself."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from collections.abc import Iterable
 from datetime import datetime
@@ -73,10 +74,12 @@ def run(
     """Run the service until it is stopped; on its own Redis, file log and demo shop unless configured."""
     settings = settings_of(config, overrides)
     with told():
+        from connectors import metrics
         from console.live import Display, console_for
         from console.report import end_lines, start_lines
         from flows import service
 
+        metrics.BUILD_INFO.info({"version": version("beckon"), "python": platform.python_version()})
         alone, is_child = workers == 1, WORKER in os.environ
         counts = alone and not is_child  # children are counted at their own /metrics
         if not is_child:

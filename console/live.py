@@ -7,6 +7,7 @@ from collections import Counter
 from types import TracebackType
 from typing import Self, assert_never
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -16,6 +17,7 @@ from state.calendar import iso
 from triggers.trigger import Decision, Defer, Publish, Suppress
 
 _ROWS_LIMIT = 15
+_LINES_AROUND = 12  # headings and frames of both tables, and the lines before them
 _REFRESHES_PER_SECOND = 4
 
 
@@ -93,15 +95,22 @@ class Display:
             print(line_of(decision), file=self._console.file, flush=True)
 
     def _draw(self) -> RenderableType:
-        latest = Table(title="triggers, the newest first", title_justify="left", expand=True)
-        for name in ("event time", "rule", "step", "user", "channel", "why"):
-            latest.add_column(name, no_wrap=name != "why", justify="right" if name == "step" else "left")
-        for decision in self._rows:
-            latest.add_row(*map(Text, _cells(decision)))
-        counts = Table(title="since the start", title_justify="left")
+        rules = self.tally.rules()
+        height = _ROWS_LIMIT if self._console is None else self._console.height - len(rules) - _LINES_AROUND
+        latest = Table(
+            title="triggers, the newest first", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+        )
+        latest.expand = True
+        for name in ("time (UTC)", "rule", "step", "user", "channel", "why"):
+            # What is too long for the terminal is cut off the reason, not off who and what.
+            latest.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1 if name == "why" else None)
+        for decision in self._rows[: max(3, height)]:
+            at, *rest = _cells(decision)
+            latest.add_row(at[5:16].replace("T", " "), *map(Text, rest))
+        counts = Table(title="since the start", title_justify="left", box=box.SIMPLE_HEAD)
         for name in ("rule", "published", "suppressed", "deferred"):
             counts.add_column(name, justify="left" if name == "rule" else "right")
-        for rule, *numbers in self.tally.rules():
+        for rule, *numbers in rules:
             counts.add_row(rule, *map(str, numbers))
         return Group(latest, counts, Text("Ctrl-C ends it in order", style="dim"))
 

@@ -17,7 +17,8 @@ def start_lines(settings: Settings, workers: int) -> Iterator[str]:
     """What runs, where it can be asked, how it ends."""
     on = sum(1 for params in settings.rules.values() if params.enabled)
     processes = f", {workers} processes" if workers > 1 else ""
-    yield f"beckon {settings.app}: {on} rules, policy {'on' if settings.policy.enabled else 'off'}{processes}"
+    policy = "on" if settings.policy.enabled else "off"
+    yield f"beckon: {on} rules, policy {policy}, app {settings.app}{processes}"
     yield f"  events    {_log_of(settings.source.kind, settings)}{_shop_of(settings)}"
     yield f"  triggers  {_log_of(settings.sink.kind, settings)}"
     yield f"  state     {state_of(settings)}"

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
+from config.convert import INVALID, convert
+from config.layers import Branch, Leaf
 from config.load import ConfigError, Problem, describe, load
 
 
@@ -66,6 +69,12 @@ def problems(
         ("kafka.topics.orders=my orders", "kafka.topics.orders", "is not a topic name", ""),
         ("input.currency=yuan", "input.currency", "is not a currency", "ISO 4217"),
         ("kafka.group_id=", "kafka.group_id", "is empty", ""),
+        (
+            "rules.low_stock.watched_for=36d",
+            "rules.low_stock.watched_for",
+            "longer than redis.watch_ttl, 5w",
+            "",
+        ),
         ("sink=kafka", "sink.kind", "kafka with source.kind files is not supported", "write files"),
         ("http.port", "http.port", "--set has no value", "section.key=value"),
         ("kafka.bootstrap_servers=@here", "", "not YAML", "quotes"),
@@ -79,6 +88,25 @@ def test_one_error_is_told_with_its_place_and_a_way_out(
     assert problem.path == path
     assert message in problem.message
     assert suggestion in problem.suggestion
+
+
+class Pair(Struct, frozen=True):
+    """Values that must fit together, as a rule's Params may say of its own."""
+
+    low: int
+    high: int
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low} is above high {self.high}")
+
+
+def test_what_a_type_says_of_its_values_together_is_told() -> None:
+    found: list[Problem] = []
+    tree = Branch({"low": Leaf("2", "here:1"), "high": Leaf("1", "here:2")}, "here:1")
+
+    assert convert(Pair, tree, "rules.x", found) is INVALID
+    assert found == [Problem("rules.x", "low 2 is above high 1", origin="here:1")]
 
 
 def test_two_roles_cannot_share_a_topic() -> None:

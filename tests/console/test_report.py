@@ -39,7 +39,7 @@ def test_the_start_says_what_was_chosen_instead() -> None:
     )
     text = "\n".join(start_lines(settings, 4))
 
-    assert f"{len(settings.rules) - 1} rules, policy off, 4 processes" in text
+    assert f"{len(settings.rules) - 1} rules, policy off, app beckon, 4 processes" in text
     assert "Kafka 127.0.0.1:9092, group beckon" in text
     assert "demo" not in text
     assert "http://[::1]:8080/metrics (and 3 more ports)" in text
