@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from inspect import getdoc, getmodule
 from pathlib import Path
 from types import NoneType
@@ -46,6 +46,10 @@ DATA_FIELDS: Final[Mapping[str, str]] = {
     "profile": "`stage` of the customer's life; `segment`, `group` and `tier` are null: not computed yet",
 }
 
+NOT_YET: Final = """\
+`priority` and `need` are read by nothing yet: candidates of one user do not compete, and offers are not compared.
+"""
+
 REASONS: Final = """\
 ## Why a candidate is not sent
 
@@ -61,9 +65,13 @@ def triggers_markdown() -> str:
     stanzas, comments = yaml.safe_load(text), _comments(text)
     common = msgspec.structs.fields(RuleParams)
     meanings = _common_meanings(text)
-    parts = [INTRODUCTION, _table(("rule", "asks"), [(f"[`{r.name}`](#{r.name})", r.question) for r in RULES])]
+    parts = [
+        INTRODUCTION,
+        _table(("rule", "asks"), [(f"[`{r.name}`](#{r.name})", r.question) for r in RULES]),
+    ]
     parts += ["## Parameters that every rule has\n"]
-    parts += [_table(("parameter", "type", "meaning"), [(f"`{f.name}`", _kind(f.type), meanings[f.name]) for f in common])]
+    rows = [(f"`{field.name}`", _kind(field.type), meanings[field.name]) for field in common]
+    parts += [_table(("parameter", "type", "meaning"), rows), NOT_YET]
     parts += ["## Fields that every trigger has in `data`\n"]
     parts += [_table(("field", "meaning"), [(f"`{name}`", meaning) for name, meaning in DATA_FIELDS.items()])]
     parts += [_rule(rule, stanzas[rule.name], comments) for rule in RULES]
@@ -87,7 +95,9 @@ def _rule(rule: Rule, stanza: Mapping[str, Any], comments: Mapping[tuple[str, st
         _table(("parameter", "type", "default", "note"), rows),
     ]
     if rule.fields:
-        parts += [_table(("own field", "meaning"), [(f"`{name}`", text) for name, text in rule.fields.items()])]
+        parts += [
+            _table(("own field", "meaning"), [(f"`{name}`", text) for name, text in rule.fields.items()])
+        ]
     else:
         parts += ["No fields of its own.\n"]
     return "\n".join(parts)
@@ -131,24 +141,17 @@ def _common_meanings(text: str) -> dict[str, str]:
 
 
 def _kind(annotation: Any) -> str:
-    """A type in words; more than `expected` says of lists in lists and of small sections."""
-    return " or null".join(_kinds(annotation))
-
-
-def _kinds(annotation: Any) -> Iterator[str]:
+    """A type in words; where it is a list or a small section, of what."""
     args = get_args(annotation)
     if NoneType in args:
-        inner = next(arg for arg in args if arg is not NoneType)
-        yield _kind(inner)
-        yield ""
-    elif get_origin(annotation) is tuple:
-        yield f"list of {_kind(args[0])}"
-    elif get_origin(annotation) is Literal:
-        yield " \\| ".join(map(str, args))
-    elif isinstance(annotation, type) and issubclass(annotation, Struct):
-        yield ", ".join(f"`{f.name}` {_kind(f.type)}" for f in msgspec.structs.fields(annotation))
-    else:
-        yield expected(annotation).removeprefix("a ")
+        return f"{_kind(next(arg for arg in args if arg is not NoneType))} or null"
+    if get_origin(annotation) is tuple:
+        return f"list of {re.sub('^list', 'lists', _kind(args[0]))}"
+    if get_origin(annotation) is Literal:
+        return " or ".join(f"`{arg}`" for arg in args)
+    if isinstance(annotation, type) and issubclass(annotation, Struct):
+        return ", ".join(f"`{f.name}` {_kind(f.type)}" for f in msgspec.structs.fields(annotation))
+    return expected(annotation).removeprefix("a ")
 
 
 def _shown(value: Any) -> str:
@@ -156,9 +159,9 @@ def _shown(value: Any) -> str:
     return str(yaml.safe_dump(value, default_flow_style=True, width=10_000)).removesuffix("...\n").strip()
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [header, tuple("---" for _ in header), *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
 if __name__ == "__main__":
