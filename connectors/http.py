@@ -21,7 +21,6 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from connectors import logs
-from state.events import MAX_ID_LENGTH
 
 Check = Callable[[], tuple[bool, str]]
 """(is it so, why) in one line."""
@@ -99,7 +98,7 @@ class StatusServer:
             user_id = unquote(quoted, errors="strict")
         except UnicodeDecodeError:
             return HTTPStatus.BAD_REQUEST, _JSON, _json({"error": "the user id is not UTF-8"})
-        body = self._profile(user_id) if len(user_id) <= MAX_ID_LENGTH else None
+        body = self._profile(user_id)
         if body is None:
             return HTTPStatus.NOT_FOUND, _JSON, _json({"error": "no such user"})
         return HTTPStatus.OK, _JSON, body

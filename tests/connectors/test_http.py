@@ -100,7 +100,6 @@ def test_an_id_may_hold_any_character(server: StatusServer, shop: Shop) -> None:
     ("path", "status"),
     [
         ("/api/users/nobody", 404),
-        ("/api/users/" + "u" * 129, 404),
         ("/api/users/", 404),
         ("/api/users/u1/secrets", 404),
         ("/api/users", 404),
