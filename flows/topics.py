@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from connectors.kafka import USER_KEYED
 from connectors.log import LogError
 
 _ADMIN_SECONDS = 15.0
+_HEARD_SECONDS = 0.05
 
 
 def names(settings: Settings) -> dict[str, str]:
@@ -31,14 +33,18 @@ def create(settings: Settings) -> list[str]:
     admin = _admin(settings)
     existing = _partitions(admin)
     kafka = settings.kafka
-    lines = []
+    lines, made = [], set()
     for name in names(settings).values():
         if name in existing:
             lines.append(f"{name}: exists with {existing[name]} partitions")
             continue
         topic = NewTopic(name, num_partitions=kafka.partitions, replication_factor=kafka.replication_factor)
         admin.create_topics([topic])[name].result(_ADMIN_SECONDS)
+        made.add(name)
         lines.append(f"{name}: created with {kafka.partitions} partitions")
+    deadline = time.monotonic() + _ADMIN_SECONDS  # a broker hears of a topic a little after it was created
+    while not made <= _partitions(admin).keys() and time.monotonic() < deadline:
+        time.sleep(_HEARD_SECONDS)
     return lines
 
 
