@@ -18,7 +18,8 @@ from msgspec import Struct
 from msgspec.structs import fields, force_setattr
 
 from state.calendar import DAY, SECOND
-from state.events import LAST_TS, Event, UserEvent
+from state.events import Event, UserEvent
+from state.values import LAST_TS
 
 DETAIL_LENGTH = 200
 

@@ -9,7 +9,8 @@ import msgspec
 from msgspec import inspect
 
 from connectors.codec import RejectReason
-from state.events import MAX_ID_LENGTH, MAX_MONEY, TOPICS, Event, Line, UserEvent
+from state.events import TOPICS, Event, Line, UserEvent
+from state.values import MAX_ID_LENGTH, MAX_MONEY
 
 INTERNAL_TOPICS = ("letters",)
 

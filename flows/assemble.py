@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import redis
 from msgspec import Struct
@@ -22,6 +21,8 @@ from connectors.publisher import KafkaPublisher, Publisher
 from flows.dead_letter import DeadLetter
 from flows.desk import Desk
 from flows.intake import Clock, Intake
+from flows.item_facts import ItemFacts
+from flows.outgoing import Outgoing
 from flows.shard import Shard
 from flows.station import Cadence, Station
 from state.events import TOPICS
@@ -30,6 +31,9 @@ from state.redis_ledger import RedisLedger
 from state.user import LAYOUT
 from triggers.trigger import Decision
 
+LINE_LIMIT = (
+    16 * 1024 * 1024
+)  # a longer line of a file log is cut in its dead letter; memory is bounded by it
 OUTPUTS = ("letters", "triggers", "decisions", "dead_letters")
 
 
@@ -42,6 +46,11 @@ class Choices(Struct, frozen=True, kw_only=True):
     on_decision: Callable[[Decision], None] | None = None
     instance_id: str = ""
     until_ts: int | None = None
+
+    @property
+    def event_time_only(self) -> bool:
+        """Time is what the events say; the wall clock does not go on when they end."""
+        return self.until_caught_up or self.closed
 
 
 def wall_ms() -> int:
@@ -94,7 +103,7 @@ def log_of(settings: Settings, choices: Choices) -> KafkaLog | FileLog:
         partitions=settings.files.partitions,
         shards=range(settings.files.partitions),
         batch_records=settings.engine.batch_records,
-        max_bytes=settings.input.max_bytes,
+        max_bytes=LINE_LIMIT,
         closed=choices.closed,
     )
 
@@ -154,58 +163,70 @@ def station_of(
     publisher: Publisher,
     choices: Choices,
 ) -> Station:
-    """Wire one process's parts; nothing is read before `start`."""
+    """Wire one process's parts, and start it: the shape of the state is checked, the shards are asked for."""
+    engine = settings.engine
     shards: dict[int, Shard] = {}
-    engine, times = settings.engine, settings.time
-    desk = Desk(
-        plan_of(settings),
-        ledger,
-        shards,
-        app=settings.app,
-        shard_count=source.partitions["letters"],
-        item_partitions=source.partitions["inventory"],
-        allowed_lateness=times.allowed_lateness,
-        watchers_limit=engine.watchers_per_sku,
-        timers_limit=engine.loaded_timers,
-        on_decision=choices.on_decision,
-        triggers_per_rule=settings.kafka.triggers_per_rule,
-    )
-    cadence = Cadence(engine.commit_interval / 1000, engine.commit_age / 1000, engine.heartbeat / 1000)
     station = Station(
         shards,
         source,
-        desk,
+        _desk_of(settings, source, ledger, shards, choices),
         publisher,
-        cadence,
+        Cadence(engine.commit_interval / 1000, engine.commit_age / 1000, engine.heartbeat / 1000),
         should_stop=choices.should_stop,
-        until_caught_up=choices.until_caught_up or choices.closed,
+        until_caught_up=choices.event_time_only,
         follows=not choices.closed,
     )
-    event_time_only = choices.until_caught_up or choices.closed
-    intake = Intake(
+    ledger.prepare(source.partitions["letters"], LAYOUT)
+    station.start(_intake_of(settings, source, ledger, publisher, station, choices))
+    return station
+
+
+def _desk_of(
+    settings: Settings, source: KafkaLog | FileLog, ledger: Ledger, shards: dict[int, Shard], choices: Choices
+) -> Desk:
+    plan = plan_of(settings)
+    facts = ItemFacts(ledger, shards, source.partitions["inventory"])
+    per_rule = settings.kafka.triggers_per_rule
+    outgoing = Outgoing(
+        plan, facts, app=settings.app, triggers_per_rule=per_rule, on_decision=choices.on_decision
+    )
+    return Desk(
+        plan,
+        ledger,
+        shards,
+        facts,
+        outgoing,
+        shard_count=source.partitions["letters"],
+        allowed_lateness=settings.time.allowed_lateness,
+        watchers_limit=settings.engine.watchers_per_sku,
+        timers_limit=settings.engine.loaded_timers,
+    )
+
+
+def _intake_of(
+    settings: Settings,
+    source: KafkaLog | FileLog,
+    ledger: Ledger,
+    publisher: Publisher,
+    station: Station,
+    choices: Choices,
+) -> Intake:
+    times = settings.time
+    wall = None if choices.event_time_only else wall_ms
+    return Intake(
         source,
         decoders_of(settings),
         ledger,
         publisher,
-        shards,
-        Clock(
-            None if event_time_only else wall_ms, times.out_of_orderness, times.idle_after, choices.until_ts
-        ),
+        station.shards,
+        Clock(wall, times.out_of_orderness, times.idle_after, choices.until_ts),
         new_owner=lambda: secrets.token_hex(8),
         encode_dead=dead_letters_of(settings, as_line=isinstance(source, FileLog)),
         decode_wall=None if choices.closed else wall_ms,
-        queued_records=engine.queued_records,
-        timers=engine.loaded_timers,
+        queued_records=settings.engine.queued_records,
+        timers=settings.engine.loaded_timers,
         cached_users=settings.state.cached_users,
         bad_share=settings.input.bad_share,
         bad_minimum=settings.input.bad_minimum,
         give_up=station.give_up,
     )
-    ledger.prepare(source.partitions["letters"], LAYOUT)
-    station.start(intake)
-    return station
-
-
-def close_all(parts: Sequence[Any]) -> None:
-    for part in parts:
-        part.close()

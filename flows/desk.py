@@ -6,16 +6,15 @@ round trip, events are folded in order, due timers fire, and the whole change of
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, get_args
 
 from msgspec import Struct
 from msgspec.json import Encoder as JsonEncoder
 
 from connectors import metrics
-from connectors.envelope import decision_record, trigger_record
-from connectors.murmur2 import partition
 from flows.dead_letter import DeadLetter
+from flows.item_facts import ItemFacts
+from flows.outgoing import Outgoing
 from flows.shard import Shard, unpack_item
 from state import events
 from state.fold import DUPLICATE
@@ -24,7 +23,7 @@ from state.ledger import Ledger
 from state.user import User
 from triggers.decide import on_event, wake
 from triggers.plan import Plan
-from triggers.trigger import Claim, Decision, Defer, Publish, Suppress
+from triggers.trigger import Decision
 
 ITEM_EVENTS = frozenset(get_args(events.Inventory))
 CONTEXT_EVENTS = frozenset(get_args(events.Context))
@@ -44,36 +43,31 @@ class Refused(Exception):
 
 
 class Desk:
-    """`item_partitions`: how many shards the inventory topic reaches. `shards` is shared with the intake."""
+    """`shards` is shared with the intake; `shard_count` is how many there are over all processes."""
 
     def __init__(
         self,
         plan: Plan,
         ledger: Ledger,
         shards: dict[int, Shard],
+        facts: ItemFacts,
+        outgoing: Outgoing,
         *,
-        app: str,
         shard_count: int,
-        item_partitions: int,
         allowed_lateness: int,
         watchers_limit: int,
         timers_limit: int,
-        on_decision: Callable[[Decision], None] | None = None,
-        triggers_per_rule: bool = False,
     ) -> None:
         self._plan = plan
         self._ledger = ledger
         self._shards = shards
-        self._app = app
+        self._facts = facts
+        self._outgoing = outgoing
         self._shard_count = shard_count
-        self._item_partitions = item_partitions
         self._lateness = allowed_lateness
         self._watchers_limit = watchers_limit
         self._timers_limit = timers_limit
-        self._on_decision = on_decision
-        self._per_rule = triggers_per_rule
         self._low_threshold = plan.low_threshold
-        self._foreign: dict[str, Item | None] = {}
         self._under_way: list[Shard] = []
 
     # one round
@@ -83,7 +77,7 @@ class Desk:
         self.settle()
         for shard in self._shards.values():
             shard.evict()
-        self._foreign.clear()
+        self._facts.new_round()
         due = [self._pop_due(batch) for batch in batches]
         self._load(batches, due)
         for batch, timers in zip(batches, due, strict=True):
@@ -166,7 +160,7 @@ class Desk:
     def _apply(self, batch: ShardBatch) -> None:
         shard, plan = batch.shard, self._plan
         users, dirty = shard.users, shard.dirty
-        facts, claim = self._facts, self._claim
+        facts, claim = self._facts, self._facts.claim
         clock, lateness = shard.clock, self._lateness
         decisions: list[Decision] = []
         late_events = duplicates = 0
@@ -196,7 +190,7 @@ class Desk:
             if user.due != before:
                 shard.set_due(user_id, user.due)
             if decisions:
-                self._emit(shard, user, decisions, event.traceparent)
+                self._outgoing.emit(shard, user, decisions, event.traceparent)
                 decisions.clear()
             elif user.erased_at is not None:
                 shard.entries = [entry for entry in shard.entries if entry.user_id != user_id]
@@ -238,12 +232,15 @@ class Desk:
             user = shard.users[user_id]
             self._wake(shard, user, edge.ts)
             before = user.due
-            if on_event(user, edge, self._plan, self._facts, self._claim, decisions, late=False) is DUPLICATE:
+            if (
+                on_event(user, edge, self._plan, self._facts, self._facts.claim, decisions, late=False)
+                is DUPLICATE
+            ):
                 continue
             shard.dirty[user_id] = user
             if user.due != before:
                 shard.set_due(user_id, user.due)
-            self._emit(shard, user, decisions, edge.traceparent)
+            self._outgoing.emit(shard, user, decisions, edge.traceparent)
             decisions.clear()
 
     # timers
@@ -264,58 +261,11 @@ class Desk:
         changed = False
         while user.due is not None and user.due < before:
             changed = True
-            wake(user, user.due, self._plan, self._facts, self._claim, decisions)
+            wake(user, user.due, self._plan, self._facts, self._facts.claim, decisions)
         if changed:
             shard.dirty[user.user_id] = user
             shard.set_due(user.user_id, user.due)
-            self._emit(shard, user, decisions, None)
-
-    # what follows
-
-    def _emit(self, shard: Shard, user: User, decisions: list[Decision], traceparent: str | None) -> None:
-        for decision in decisions:
-            candidate, outcome = decision.candidate, decision.outcome
-            if isinstance(outcome, Publish):
-                valid_for = self._plan.armed[candidate.rule].params.valid_for
-                key, value, headers = trigger_record(
-                    decision,
-                    app=self._app,
-                    user=user,
-                    valid_for=valid_for,
-                    facts=self._facts,
-                    traceparent=traceparent,
-                )
-                topic = f"triggers.{candidate.rule}" if self._per_rule else "triggers"
-                shard.write(topic, candidate.id, key, value, headers, user_id=user.user_id)
-                metrics.TRIGGERS.labels(rule=candidate.rule).inc()
-            elif isinstance(outcome, Suppress):
-                metrics.SUPPRESSED.labels(rule=candidate.rule, reason=outcome.reason).inc()
-            elif isinstance(outcome, Defer):
-                metrics.DEFERRED.labels(rule=candidate.rule).inc()
-            record = decision_record(decision)
-            shard.write("decisions", candidate.id, user.user_id.encode(), record, JSON, user_id=user.user_id)
-            if self._on_decision is not None:
-                self._on_decision(decision)
-
-    def _facts(self, sku: str) -> Item | None:
-        """Stock and price of a SKU: this process's own memory where the SKU's shard is ours, else its ledger."""
-        number = partition(sku.encode(), self._item_partitions)
-        own = self._shards.get(number)
-        if own is not None:
-            item = own.items.get(sku)
-            if item is None:
-                blob = self._ledger.load_items([(number, sku)])[0]
-                item = own.items[sku] = Item() if blob is None else unpack_item(blob)
-            return item
-        if sku not in self._foreign:
-            blob = self._ledger.load_items([(number, sku)])[0]
-            self._foreign[sku] = None if blob is None else unpack_item(blob)
-        return self._foreign[sku]
-
-    def _claim(self, claim: Claim, claimant: str) -> bool:
-        return self._ledger.claim(
-            partition(claim.sku.encode(), self._item_partitions), claim.key, claimant, claim.limit
-        )
+            self._outgoing.emit(shard, user, decisions, None)
 
     @staticmethod
     def _count(batch: ShardBatch, late_events: int, duplicates: int) -> None:

@@ -54,7 +54,7 @@ def run(
         partitions=1,
         shards=[0],
         batch_records=engine.batch_records,
-        max_bytes=settings.input.max_bytes,
+        max_bytes=assemble.LINE_LIMIT,
         closed=True,
     )
     ledger = MemoryLedger(engine.watchers_per_sku)

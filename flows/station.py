@@ -34,7 +34,7 @@ class Cadence(Struct, frozen=True):
 
 
 class Station:
-    """`should_stop` is asked once a round. `until_caught_up`: end when all inputs are read and all that is due is done."""
+    """`should_stop` is asked once a round. `until_caught_up`: end when all is read and all that is due is done."""
 
     def __init__(
         self,

@@ -40,13 +40,14 @@ class Activity(Struct, array_like=True, gc=False):
         _count(self.views_by_hour, ts // HOUR, KEPT_HOURS)
         if category is not None:
             self.like(category)
-        viewed = self.viewed
-        known = viewed.get(sku)
+        viewed = self.viewed  # the latest last, so that the first may go
+        known = viewed.pop(sku, None)
         if known is None:
             viewed[sku] = Viewed(ts, 1, price)
             if len(viewed) > RECENT_SKUS_LIMIT:
-                del viewed[min(viewed, key=lambda s: viewed[s].at)]
+                del viewed[next(iter(viewed))]
             return True
+        viewed[sku] = known
         known.times += 1
         if ts < known.at:
             return False
@@ -66,11 +67,15 @@ class Activity(Struct, array_like=True, gc=False):
         _count(self.searches_by_hour, ts // HOUR, KEPT_HOURS)
 
     def like(self, category: str) -> None:
-        """Affinity: how often the user came near a category; the least liked makes room."""
+        """Affinity: how often the user came near a category; the least liked half makes room."""
         categories = self.categories
-        if category not in categories and len(categories) >= CATEGORIES_LIMIT:
-            del categories[min(categories, key=categories.__getitem__)]
-        categories[category] = categories.get(category, 0) + 1
+        if category in categories:
+            categories[category] += 1
+            return
+        if len(categories) >= CATEGORIES_LIMIT:
+            for least in sorted(categories, key=categories.__getitem__)[: CATEGORIES_LIMIT // 2]:
+                del categories[least]
+        categories[category] = 1
 
     def visit(self, ts: int, platform: str | None) -> None:
         """Never moves a last-seen time backwards."""

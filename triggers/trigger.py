@@ -8,12 +8,14 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
+from msgspec.json import Encoder as JsonEncoder
 
 from state.calendar import Duration
 from state.fold import FoldParams
 from state.items import Item
 from state.user import User
 
+_encode = JsonEncoder().encode
 _NAMESPACE = uuid.UUID("6f1d3f7e-52a4-5c0e-9d0a-7e2f6b8c4d21")
 
 
@@ -74,8 +76,9 @@ class Candidate(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def id(self) -> str:
         """The same cause gives the same id: UUIDv5 of rule, version, user, step and anchor."""
-        name = "\x1f".join((self.rule, str(self.version), self.user_id, str(self.step), self.anchor))
-        return str(uuid.uuid5(_NAMESPACE, name))
+        # A JSON array, because ids may hold any separator that a join would use.
+        name = _encode((self.rule, self.version, self.user_id, self.step, self.anchor))
+        return str(uuid.uuid5(_NAMESPACE, name.decode()))
 
 
 class Publish(Struct, frozen=True, gc=False):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.codec import DETAIL_LENGTH, Decoder, Rejected
-from state import events
+from state import events, values
 
 DECODERS = {
     role: Decoder(role, union, max_bytes=4_096, currency="CNY", ahead_limit_ms=300_000)
@@ -71,13 +71,13 @@ def valid_events(draw: st.DrawFn) -> events.Event:
 
 
 ids = st.text(min_size=1, max_size=128)
-times = st.integers(0, events.LAST_TS)
+times = st.integers(0, values.LAST_TS)
 lines = st.lists(
     st.builds(
         events.Line,
         sku=ids,
         quantity=st.integers(1, 1_000_000),
-        price=st.integers(0, events.MAX_MONEY),
+        price=st.integers(0, values.MAX_MONEY),
         category=st.none() | ids,
     ),
     min_size=1,
@@ -104,7 +104,7 @@ def values_of(name: str) -> st.SearchStrategy[Any]:
     if name in COUNTS:
         return st.integers(1, 1_000_000)
     if name in AMOUNTS:
-        return st.integers(0, events.MAX_MONEY)
+        return st.integers(0, values.MAX_MONEY)
     if name in TIMES:
         return times
     return NAMED.get(name, ids)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from state import events
+from state import events, values
 from state.calendar import Days, Duration
 from state.fold import FoldParams
 from state.items import Item, apply_item
@@ -18,7 +18,7 @@ from triggers.decide import on_event, wake
 from triggers.plan import Plan
 from triggers.trigger import Claim, Decision
 
-FOREVER = events.LAST_TS
+FOREVER = values.LAST_TS
 _ITEM_EVENTS = (events.StockChanged, events.PriceChanged)
 
 

@@ -1,0 +1,62 @@
+"""What goes into the outbox for a decision? The trigger if it is published, the decision record always."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from connectors import metrics
+from connectors.envelope import decision_record, trigger_record
+from flows.item_facts import ItemFacts
+from flows.shard import Shard
+from state.user import User
+from triggers.plan import Plan
+from triggers.trigger import Decision, Defer, Publish, Suppress
+
+JSON = [("content-type", b"application/json")]
+
+
+class Outgoing:
+    """`on_decision` sees every decision as it is made, before it is committed: for the live table only."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        facts: ItemFacts,
+        *,
+        app: str,
+        triggers_per_rule: bool,
+        on_decision: Callable[[Decision], None] | None,
+    ) -> None:
+        self._plan = plan
+        self._facts = facts
+        self._app = app
+        self._per_rule = triggers_per_rule
+        self._on_decision = on_decision
+
+    def emit(self, shard: Shard, user: User, decisions: Sequence[Decision], traceparent: str | None) -> None:
+        for decision in decisions:
+            rule, outcome = decision.candidate.rule, decision.outcome
+            if isinstance(outcome, Publish):
+                self._write_trigger(shard, user, decision, traceparent)
+                metrics.TRIGGERS.labels(rule=rule).inc()
+            elif isinstance(outcome, Suppress):
+                metrics.SUPPRESSED.labels(rule=rule, reason=outcome.reason).inc()
+            elif isinstance(outcome, Defer):
+                metrics.DEFERRED.labels(rule=rule).inc()
+            record, key = decision_record(decision), user.user_id.encode()
+            shard.write("decisions", decision.candidate.id, key, record, JSON, user_id=user.user_id)
+            if self._on_decision is not None:
+                self._on_decision(decision)
+
+    def _write_trigger(self, shard: Shard, user: User, decision: Decision, traceparent: str | None) -> None:
+        rule = decision.candidate.rule
+        key, value, headers = trigger_record(
+            decision,
+            app=self._app,
+            user=user,
+            valid_for=self._plan.armed[rule].params.valid_for,
+            facts=self._facts,
+            traceparent=traceparent,
+        )
+        topic = f"triggers.{rule}" if self._per_rule else "triggers"
+        shard.write(topic, decision.candidate.id, key, value, headers, user_id=user.user_id)
