@@ -13,7 +13,7 @@ DAY = 24 * HOUR
 WEEK = 7 * DAY
 
 _UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
-_DURATION = re.compile(r"^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|w)$")
+_DURATION = re.compile(r"^([0-9]{1,15}(?:\.[0-9]{1,15})?)(ms|s|m|h|d|w)$")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ZONE_HOURS_LIMIT = 10_000
 

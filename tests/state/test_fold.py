@@ -1,0 +1,161 @@
+"""What does each kind of event leave behind, and does any collection grow without bound?"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from state import activity, cart, contact, events, orders, rfm, user
+from state.calendar import HOUR
+from state.contact import Contact, Sent
+from state.fold import apply, interest_in
+from state.user import User, pack
+from tests.state.history import START, happening
+from tests.triggers.shop import FOLD
+
+
+def _limits(known: User) -> dict[str, tuple[int, int]]:
+    """(how many there are, how many there may be) of everything that grows."""
+    seen, said, shelf = known.activity, known.contact, known.cart
+    return {
+        "seen": (len(known.seen), user.SEEN_BYTES),
+        "orders_by_day": (len(known.rfm.orders_by_day), rfm.KEPT_DAYS),
+        "net_by_day": (len(known.rfm.net_by_day), rfm.KEPT_DAYS),
+        "orders": (len(known.orders.by_id), orders.ORDERS_LIMIT),
+        "refunds": (max(len(o.refunds) for o in known.orders.by_id.values()), orders.REFUND_DAYS_LIMIT),
+        "views_by_day": (len(seen.views_by_day), activity.KEPT_DAYS),
+        "sessions_by_day": (len(seen.sessions_by_day), activity.KEPT_DAYS),
+        "searches_by_day": (len(seen.searches_by_day), activity.KEPT_DAYS),
+        "views_by_hour": (len(seen.views_by_hour), activity.KEPT_HOURS),
+        "sessions_by_hour": (len(seen.sessions_by_hour), activity.KEPT_HOURS),
+        "searches_by_hour": (len(seen.searches_by_hour), activity.KEPT_HOURS),
+        "seen_on": (len(seen.seen_on), activity.PLATFORMS_LIMIT),
+        "viewed": (len(seen.viewed), activity.RECENT_SKUS_LIMIT),
+        "categories": (len(seen.categories), activity.CATEGORIES_LIMIT),
+        "lines": (len(shelf.lines), cart.LINES_LIMIT),
+        "gone": (len(shelf.gone), cart.GONE_LIMIT),
+        "favourites": (len(known.favourites), user.FAVOURITES_LIMIT),
+        "unfavoured": (len(known.unfavoured), user.FAVOURITES_LIMIT),
+        "consent": (len(said.consent), contact.CHANNELS_LIMIT),
+        "alerts": (len(said.alerts), contact.ALERTS_LIMIT),
+    }
+
+
+@pytest.mark.parametrize("step", [HOUR // 4, 6 * HOUR, -6 * HOUR])
+def test_no_collection_outgrows_its_limit(step: int) -> None:
+    chance, known = Random(7), User.new("u1")
+    filled: set[str] = set()
+    for number in range(12_000):
+        apply(known, happening(chance, number, START + number * step, variety=400), FOLD)
+        if number > 100:
+            sizes = _limits(known)
+            assert {name for name, (size, limit) in sizes.items() if size > limit} == set()
+            filled |= {name for name, (size, limit) in sizes.items() if size == limit}
+    assert {"seen", "orders", "viewed", "categories", "favourites", "gone", "consent", "alerts"} <= filled
+    assert len(pack(known)) < 32_000
+
+
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.integers(0, 99), st.sampled_from(["k1", "k2"])),
+        unique_by=lambda change: change[1],
+        max_size=12,
+    )
+)
+def test_favourites_are_what_the_latest_word_says_in_any_order(changes: list[tuple[bool, int, str]]) -> None:
+    known = User.new("u1")
+    for added, ts, sku in changes:
+        kind = events.Favorited if added else events.Unfavorited
+        apply(known, kind(event_id=f"e{ts}", ts=ts, user_id="u1", sku=sku), FOLD)
+    latest = {sku: max((ts, added) for added, ts, s in changes if s == sku) for _, _, sku in changes}
+    assert known.favourites == {sku: ts for sku, (ts, added) in latest.items() if added}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 99), st.booleans()), unique_by=lambda c: c[0], min_size=1, max_size=9)
+)
+def test_the_latest_word_on_consent_counts(changes: list[tuple[int, bool]]) -> None:
+    known = User.new("u1")
+    for ts, granted in changes:
+        event = events.ConsentChanged(event_id=f"e{ts}", ts=ts, user_id="u1", channel="sms", granted=granted)
+        apply(known, event, FOLD)
+    latest = max(changes)
+    assert (known.contact.consent["sms"].at, known.contact.consent["sms"].granted) == latest
+
+
+def test_an_older_profile_does_not_replace_a_newer_one() -> None:
+    known = User.new("u1")
+    for ts, region in ((5, "north"), (4, "south")):
+        apply(known, events.ProfileUpdated(event_id=f"e{ts}", ts=ts, user_id="u1", region=region), FOLD)
+    apply(known, events.ProfileUpdated(event_id="e6", ts=6, user_id="u1", birthday="02-29"), FOLD)
+    assert (known.contact.region, known.contact.birthday) == ("north", "02-29")
+
+
+def _care(known: User, interest: str, sku: str) -> None:
+    about: dict[str, Any] = {"event_id": f"{interest}-{sku}", "ts": 10, "user_id": "u1", "sku": sku}
+    signs: dict[str, events.UserEvent] = {
+        "cart": events.CartItemAdded(quantity=1, price=1, **about),
+        "favourite": events.Favorited(**about),
+        "viewed": events.ProductViewed(**about),
+    }
+    assert apply(known, signs[interest], FOLD).watches == sku
+
+
+def test_the_strongest_interest_counts_and_is_watched() -> None:
+    known = User.new("u1")
+    for kind in reversed(contact.INTERESTS):
+        _care(known, kind, "k1")
+        assert interest_in(known, "k1") == (kind, 10)
+    assert interest_in(known, "k2") is None
+
+
+def test_a_stock_edge_is_noted_by_those_who_care_and_is_no_sign_of_life() -> None:
+    known = User.new("u1")
+    _care(known, "favourite", "k1")
+    for name, sku, edge, ts in (
+        ("a", "k1", "low", 20),
+        ("b", "k2", "low", 21),
+        ("c", "k1", "back", 22),
+        ("d", "k1", "low", 23),
+    ):
+        told = events.StockEdge(event_id=name, ts=ts, sku=sku, edge=edge, available=2)  # type: ignore[arg-type]
+        apply(known, told, FOLD)
+    assert [(a.anchor, a.edge, a.interest, a.seen_at) for a in known.contact.alerts] == [
+        ("c", "back", "favourite", 10),
+        ("d", "low", "favourite", 10),
+    ]
+    assert known.last_seen_at == 10
+
+
+def _sent(number: int, *, counts: bool) -> Sent:
+    return Sent(f"t{number}", "r", 1, "sms", number, counts)
+
+
+def test_messages_that_no_cap_counts_make_room_first() -> None:
+    said = Contact()
+    for number in range(40):
+        said.note_sent(_sent(number, counts=number < 2 or number % 4 == 0))
+    assert len(said.sent) == contact.SENT_LIMIT
+    assert [s.at for s in said.sent if s.counts] == [0, 1, *range(4, 40, 4)]
+
+
+def test_the_oldest_counted_message_makes_room_among_counted_ones() -> None:
+    said = Contact()
+    for number in range(contact.SENT_LIMIT + 3):
+        said.note_sent(_sent(number, counts=True))
+    assert [s.at for s in said.sent] == list(range(3, contact.SENT_LIMIT + 3))
+
+
+def test_episodes_remember_their_highest_step_and_the_oldest_makes_room() -> None:
+    said = Contact()
+    said.remember("rule", "a", 2, 5)
+    said.remember("rule", "a", 1, 6)
+    assert (said.step_of("rule", "a"), said.step_of("rule", "b"), said.step_of("other", "a")) == (2, 0, 0)
+    for number in range(contact.EPISODES_LIMIT):
+        said.remember("rule", f"later{number}", 1, 7)
+    assert len(said.episodes["rule"]) == contact.EPISODES_LIMIT
+    assert said.step_of("rule", "a") == 0

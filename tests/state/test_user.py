@@ -1,0 +1,124 @@
+"""Is a user read back as written, by us and by outsiders, and does a repeated event change nothing?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from state import events
+from state.activity import Activity, Viewed
+from state.cart import Cart, CartLine
+from state.contact import Alert, Consent, Contact, Episode, Pending, Sent
+from state.fold import DUPLICATE, apply
+from state.items import Item
+from state.lifecycle import Lifecycle
+from state.orders import Order, Orders
+from state.rfm import Rfm
+from state.user import LAYOUT, SEEN_BYTES, User, pack, unpack
+from tests.state.history import histories
+from tests.triggers.shop import FOLD
+
+# The stored layout, version 1. A field may be added at an end; anything else is a new version.
+LAYOUT_1: dict[type[Struct], str] = {
+    User: "layout user_id first_seen_at last_seen_at registered_at registered_event erased_at decided_at due wakes"
+    " seen rfm orders activity cart favourites unfavoured lifecycle contact",
+    Rfm: "orders_by_day net_by_day orders net_amount first_order_at last_order_at",
+    Orders: "by_id first_counted last_counted",
+    Order: "placed_at anchor total paid_at paid_event delivered_at cancelled_at refunds counted_at skus reminded",
+    Activity: "views_by_day sessions_by_day searches_by_day views_by_hour sessions_by_hour searches_by_hour"
+    " last_visit_at visits_since_order seen_on viewed categories",
+    Viewed: "at times price",
+    Cart: "lines changed_at anchor cleared_at gone overflowed",
+    CartLine: "quantity price added_at category",
+    Lifecycle: "stage since returned_at recovery_days",
+    Contact: "consent preferred_channels timezone region locale birthday child_birthdays profile_at sent pending"
+    " episodes alerts",
+    Consent: "granted at",
+    Sent: "id rule step channel at counts",
+    Episode: "anchor step at",
+    Pending: "rule step anchor at until version skus fields reason offer claim channels",
+    Alert: "edge sku anchor at since interest seen_at available",
+    Item: "available stock_at price price_at category out_since",
+}
+
+
+@pytest.mark.parametrize("kind", LAYOUT_1, ids=lambda kind: kind.__name__)
+def test_fields_are_only_ever_added_at_the_end(kind: type[Struct]) -> None:
+    fields = LAYOUT_1[kind].split()
+    assert list(kind.__struct_fields__[: len(fields)]) == fields
+
+
+@given(histories())
+def test_a_user_is_read_back_as_written(history: list[Any]) -> None:
+    user = User.new("u1")
+    for event in history:
+        apply(user, event, FOLD)
+    assert unpack(pack(user)) == user
+
+
+@given(histories())
+def test_outsiders_read_the_same_with_the_msgpack_package_alone(history: list[Any]) -> None:
+    user = User.new("u1")
+    for event in history:
+        apply(user, event, FOLD)
+    plain = msgpack.unpackb(pack(user), strict_map_key=False)
+    assert plain == msgspec.to_builtins(user, str_keys=False, builtin_types=(bytes,))
+    assert plain[:2] == [LAYOUT, "u1"]
+    assert plain[11][2] == user.rfm.orders
+    assert plain[14][0] == {
+        sku: [line.quantity, line.price, line.added_at, line.category]
+        for sku, line in user.cart.lines.items()
+    }
+
+
+def test_what_an_older_program_wrote_is_read_with_defaults_for_what_came_since() -> None:
+    old = msgpack.packb([LAYOUT, "u1", 5])
+    assert unpack(old) == User(LAYOUT, "u1", first_seen_at=5)
+
+
+@given(histories(), st.data())
+def test_a_repeated_event_changes_nothing(history: list[Any], data: st.DataObject) -> None:
+    user = User.new("u1")
+    for event in history:
+        apply(user, event, FOLD)
+    before = pack(user)
+    for event in data.draw(st.lists(st.sampled_from(history), max_size=5)) if history else ():
+        assert apply(user, event, FOLD) is DUPLICATE
+    assert pack(user) == before
+
+
+def test_exactly_the_last_64_events_are_remembered() -> None:
+    user = User.new("u1")
+    first, *later = [events.SessionStarted(event_id=f"e{n}", ts=n, user_id="u1") for n in range(65)]
+    for event in (first, *later[:63]):
+        apply(user, event, FOLD)
+    assert apply(user, first, FOLD) is DUPLICATE
+    apply(user, later[63], FOLD)
+    assert len(user.seen) == SEEN_BYTES
+    assert apply(user, first, FOLD) is not DUPLICATE
+
+
+def test_an_id_is_unique_within_its_topic_only() -> None:
+    user = User.new("u1")
+    apply(user, events.SessionStarted(event_id="1", ts=0, user_id="u1"), FOLD)
+    assert (
+        apply(user, events.OrderPaid(event_id="1", ts=0, user_id="u1", order_id="o1"), FOLD) is not DUPLICATE
+    )
+    assert apply(user, events.Searched(event_id="1", ts=0, user_id="u1", query="q"), FOLD) is DUPLICATE
+
+
+@given(histories(), histories())
+def test_of_an_erased_user_only_the_mark_remains(before: list[Any], after: list[Any]) -> None:
+    user = User.new("u1")
+    for event in before:
+        apply(user, event, FOLD)
+    apply(user, events.EraseRequested(event_id="erase", ts=99, user_id="u1"), FOLD)
+    for event in after:
+        assert apply(user, event, FOLD) is DUPLICATE
+    assert user == User(LAYOUT, "u1", erased_at=99)
