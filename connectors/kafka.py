@@ -10,6 +10,7 @@ here belongs to one thread, the flow's.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -26,6 +27,7 @@ _KEY_SAMPLE = 256  # one record in this many chunks of a lane has its key checke
 _METADATA_SECONDS = 10.0
 
 log = structlog.get_logger("kafka")
+LIBRDKAFKA = logging.getLogger("librdkafka")  # its lines come in our format, not raw on stderr
 
 
 class KafkaLog:
@@ -48,6 +50,7 @@ class KafkaLog:
         self._sampled: dict[Lane, int] = {}
         self.group_metadata: Any = None
         self.shards: list[int] = []
+        self._assigned: list[TopicPartition] = []
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap_servers,
@@ -67,7 +70,7 @@ class KafkaLog:
                 "allow.auto.create.topics": False,
                 **options,
             },
-            logger=None,
+            logger=LIBRDKAFKA,
         )
         self.partitions = self._partition_counts()
 
@@ -119,6 +122,16 @@ class KafkaLog:
     def lanes(self, shard: int) -> list[Lane]:
         return [(role, shard) for role in self._topics if shard < self.partitions[role]]
 
+    def lag(self) -> dict[Lane, int]:
+        found = {}
+        for place in self._consumer.position(self._assigned):
+            low, high = self._consumer.get_watermark_offsets(place, cached=True)
+            if place.offset >= 0 and high >= 0:
+                found[self._roles[place.topic], place.partition] = max(0, high - place.offset)
+            elif high > 0:
+                found[self._roles[place.topic], place.partition] = high - max(low, 0)
+        return found
+
     def close(self) -> None:
         self._consumer.close()
 
@@ -141,13 +154,12 @@ class KafkaLog:
         self.shards = sorted(tp.partition for tp in partitions)
         self.group_metadata = consumer.consumer_group_metadata()
         positions = self._assignment.gained(self.shards)
-        consumer.assign(
-            [
-                TopicPartition(self._topics[role], part, positions.get((role, part), OFFSET_BEGINNING))
-                for shard in self.shards
-                for role, part in self.lanes(shard)
-            ]
-        )
+        self._assigned = [
+            TopicPartition(self._topics[role], part, positions.get((role, part), OFFSET_BEGINNING))
+            for shard in self.shards
+            for role, part in self.lanes(shard)
+        ]
+        consumer.assign(self._assigned)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._give_up(fenced=False)
@@ -157,7 +169,7 @@ class KafkaLog:
 
     def _give_up(self, *, fenced: bool) -> None:
         assert self._assignment is not None
-        shards, self.shards = self.shards, []
+        shards, self.shards, self._assigned = self.shards, [], []
         self._assignment.lost(shards, fenced=fenced)
 
     # records

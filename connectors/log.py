@@ -53,6 +53,9 @@ class InputLog(Protocol):
     def lanes(self, shard: int) -> list[Lane]:
         """The lanes of a shard in canonical order (topics as in state.events.TOPICS)."""
 
+    def lag(self) -> Mapping[Lane, int]:
+        """Records not read yet by lane, where the log can tell without asking a server."""
+
     def close(self) -> None: ...
 
 

@@ -40,12 +40,11 @@ def _histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str
 RECORDS = _counter("records_total", "Records read from an input, by topic role, good or bad.", "topic")
 EVENTS = _counter(
     "events_total",
-    "Events by what became of them: ok (applied), replayed (known before a restart), "
+    "Events by what became of them: ok (applied), "
     "late (applied, fired nothing), duplicate (same event_id, nothing changed), invalid (dead letter).",
     "result",
 )
 EVENTS_OK = EVENTS.labels(result="ok")
-EVENTS_REPLAYED = EVENTS.labels(result="replayed")
 EVENTS_LATE = EVENTS.labels(result="late")
 EVENTS_DUPLICATE = EVENTS.labels(result="duplicate")
 EVENTS_INVALID = EVENTS.labels(result="invalid")

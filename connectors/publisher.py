@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from msgspec import Struct
 
 from connectors import metrics
-from connectors.kafka import LETTERS, KafkaLog
+from connectors.kafka import LETTERS, LIBRDKAFKA, KafkaLog
 from state.ledger import Entry
 
 _COMMIT_SECONDS = 30.0
@@ -117,7 +117,7 @@ class KafkaPublisher:
         self._producer.flush(_COMMIT_SECONDS)
 
     def _new_producer(self) -> Producer:
-        producer = Producer(self._config)
+        producer = Producer(self._config, logger=LIBRDKAFKA)
         if self._transactional:
             producer.init_transactions(_COMMIT_SECONDS)
         return producer

@@ -101,12 +101,13 @@ def _mendable(error: BaseException) -> str | None:
 
     from connectors.embedded_redis import EmbeddedRedisError
     from connectors.log import LogError
+    from connectors.publisher import UnknownCursor
     from flows.intake import BadInput
     from flows.profiles import NoState
     from state.ledger import LedgerError
     from state.redis_ledger import StoreUnavailable
 
-    ours = (EmbeddedRedisError, LogError, BadInput, NoState, LedgerError, StoreUnavailable)
+    ours = (EmbeddedRedisError, LogError, BadInput, NoState, LedgerError, StoreUnavailable, UnknownCursor)
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ours):

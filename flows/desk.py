@@ -69,6 +69,7 @@ class Desk:
         self._timers_limit = timers_limit
         self._low_threshold = plan.low_threshold
         self._under_way: list[Shard] = []
+        self._events = 0
 
     # one round
 
@@ -84,12 +85,18 @@ class Desk:
             self._apply(batch)
             self._fire(batch, timers)
 
-    def commit(self) -> int:
-        """Send the change of every changed shard; returns how many commits are under way."""
+    def commit(self, *, heartbeat: bool = False) -> int:
+        """Send the change of every changed shard; how many commits are under way.
+
+        `heartbeat`: of the unchanged ones too, so that a quiet shard notices a new owner or a lost store.
+        """
         for shard in self._shards.values():
-            if shard.changed:
+            if shard.changed or heartbeat:
                 self._ledger.begin_commit(shard.number, shard.commit())
                 self._under_way.append(shard)
+        if self._events:
+            metrics.COMMIT_BATCH.observe(self._events)
+            self._events = 0
         return len(self._under_way)
 
     def settle(self) -> None:
@@ -253,6 +260,7 @@ class Desk:
         for at, user_id in due:
             user = shard.known(user_id)
             if user is not None and user.due == at:
+                metrics.TIMER_DELAY.observe((watermark - at) / 1000)
                 self._wake(shard, user, watermark)
 
     def _wake(self, shard: Shard, user: User, before: int) -> None:
@@ -267,8 +275,8 @@ class Desk:
             shard.set_due(user.user_id, user.due)
             self._outgoing.emit(shard, user, decisions, None)
 
-    @staticmethod
-    def _count(batch: ShardBatch, late_events: int, duplicates: int) -> None:
+    def _count(self, batch: ShardBatch, late_events: int, duplicates: int) -> None:
+        self._events += len(batch.items)
         metrics.EVENTS_OK.inc(len(batch.items) - late_events - duplicates)
         if late_events:
             metrics.EVENTS_LATE.inc(late_events)

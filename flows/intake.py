@@ -95,7 +95,6 @@ class Intake:
             for mark, offset in opened.marks.items():
                 role, _, part = mark.rpartition("/")
                 positions[role, int(part)] = offset + 1
-        metrics.SHARDS_OWNED.set(len(self._shards))
         log.info("shards gained", shards=len(shards))
         return positions
 
@@ -104,7 +103,6 @@ class Intake:
         for number in shards:
             self._shards.pop(number, None)
         self._paused.clear()
-        metrics.SHARDS_OWNED.set(len(self._shards))
         log.info("shards given up", shards=len(shards), fenced=fenced)
 
     # one round
@@ -152,10 +150,12 @@ class Intake:
                         chunk.lane, chunk.offsets[at], chunk.key(at), chunk.values[at], item
                     )
             times = [NEVER if item.__class__ is DeadLetter else item.ts for item in items]
+            metrics.EVENTS_INVALID.inc(bad)
             self._watch_bad(bad, len(items), now or 0)
         else:
             self._watch_bad(0, len(items), now or 0)
         self.records += len(items)
+        metrics.RECORDS.labels(topic=role).inc(len(items))
         if self._clock.until is not None and max(times) > self._clock.until:
             kept = [at for at, ts in enumerate(times) if ts <= self._clock.until]
             items, times = [items[at] for at in kept], [times[at] for at in kept]

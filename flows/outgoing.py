@@ -59,4 +59,5 @@ class Outgoing:
             traceparent=traceparent,
         )
         topic = f"triggers.{rule}" if self._per_rule else "triggers"
-        shard.write(topic, decision.candidate.id, key, value, headers, user_id=user.user_id)
+        at = decision.candidate.at
+        shard.write(topic, decision.candidate.id, key, value, headers, user_id=user.user_id, rule=rule, at=at)

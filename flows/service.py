@@ -7,7 +7,6 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import structlog
 from bytewax.dataflow import Dataflow
@@ -75,7 +74,8 @@ def _run_one(
         stack.callback(publisher.close)
         station = assemble.station_of(settings, source, ledger, publisher, choices)
         if settings.http.enabled:
-            stack.enter_context(_status_server(settings, station, redis_url))
+            server = stack.enter_context(_status_server(settings, station, redis_url))
+            log.info("status served", bind=settings.http.bind, port=server.port)
         tune_gc()
         log.info("running", source=settings.source.kind, guarantee=settings.delivery.guarantee)
         try:
@@ -94,14 +94,17 @@ def _redis_url(settings: Settings, stack: contextlib.ExitStack) -> str:
     directory = Path(settings.state.directory)
     server = EmbeddedRedis.start(directory)
     stack.callback(server.stop)
-    (directory / "redis.url").write_text(server.url + "\n")  # for `beckon profile` beside a running service
+    address = directory / "redis.url"  # for `beckon profile` beside a running service
+    address.write_text(server.url + "\n")
+    stack.callback(address.unlink, missing_ok=True)
     return server.url
 
 
-def _status_server(settings: Settings, station: Station, redis_url: str) -> Any:
+def _status_server(settings: Settings, station: Station, redis_url: str) -> StatusServer:
+    port = settings.http.port and settings.http.port + int(os.environ.get(supervise.WORKER, "0"))
     return StatusServer(
         settings.http.bind,
-        settings.http.port + int(os.environ.get(supervise.WORKER, "0")),
+        port,
         health=lambda: station.healthy,
         ready=lambda: station.ready,
         profile=lambda user_id: profiles.read_json(settings, redis_url, user_id),

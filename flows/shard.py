@@ -111,11 +111,15 @@ class Shard:
         *,
         partition: int | None = None,
         user_id: str | None = None,
+        rule: str = "",
+        at: int = 0,
     ) -> None:
         """Put one record into the outbox; it goes out after the commit that holds it."""
         self.seq += 1
         to = self.number if partition is None else partition
-        self.entries.append(Entry(self.owner, self.seq, entry_id, topic, to, key, value, headers, user_id))
+        self.entries.append(
+            Entry(self.owner, self.seq, entry_id, topic, to, key, value, headers, user_id, rule, at)
+        )
 
     @property
     def changed(self) -> bool:
@@ -156,6 +160,11 @@ class Shard:
         """The oldest commit under way is in the ledger: its records may be published."""
         self.acked += self.sent.pop(0)
         self.committed_marks.update(self._sent_marks.pop(0))
+
+    @property
+    def unpublished(self) -> int:
+        """Records decided and not out yet."""
+        return len(self.entries) + len(self.acked) + sum(map(len, self.sent))
 
     def parcel(self) -> Parcel:
         """What may go out now: everything acknowledged, and the cursor for when it is out."""

@@ -13,6 +13,7 @@ from connectors.log import InputLog
 from connectors.publisher import Fenced, Publisher
 from flows.desk import Desk, Refused, ShardBatch
 from flows.intake import Intake
+from flows.observe import Observer, note_published
 from flows.shard import Shard
 from state.redis_ledger import StoreUnavailable
 
@@ -62,6 +63,8 @@ class Station:
         self._quiet_since: float | None = None
         self._ending = False
         self._busy_until = 0.0
+        self._applied_at: float | None = None
+        self._observer = Observer(source)
         self._retry_seconds = _RETRY_FIRST_SECONDS
         self.progress_at = time.monotonic()
         self.trouble: str | None = "starting"
@@ -89,22 +92,36 @@ class Station:
     def apply(self, batches: list[ShardBatch]) -> None:
         """Fold, decide, and commit when it is time."""
         batches = [b for b in batches if self.shards.get(b.shard.number) is b.shard]
+        if self._applied_at is None and any(batch.items for batch in batches):
+            self._applied_at = time.monotonic()
         try:
             self._desk.process(batches)
-            now = time.monotonic()
-            wait = self._cadence.interval_seconds if self.intake.caught_up else self._cadence.age_seconds
-            if now - self._committed_at >= wait:
-                started = time.monotonic()
-                if self._desk.commit():
-                    self._committed_at = now
-                    if self.intake.caught_up:  # live: the trigger waits for this
-                        self._desk.settle()
-                        metrics.COMMIT_DURATION.observe(time.monotonic() - started)
-                metrics.LAST_COMMIT.set_to_current_time()
+            self._commit_in_time()
         except (StoreUnavailable, Refused) as error:
             self._wait_and_reopen(str(error))
         else:
             self._note_progress()
+        self._observer.look(
+            batches, self.shards.values(), caught_up=self.intake.caught_up, ready=self.ready[0]
+        )
+
+    def _commit_in_time(self) -> None:
+        now, live = time.monotonic(), self.intake.caught_up
+        waited = now - self._committed_at
+        heartbeat = waited >= self._cadence.heartbeat_seconds
+        if waited < (self._cadence.interval_seconds if live else self._cadence.age_seconds):
+            return
+        if not self._desk.commit(heartbeat=heartbeat):
+            return
+        self._committed_at = now
+        if live or heartbeat:  # live: the trigger waits for this
+            self._desk.settle()
+            done = time.monotonic()
+            metrics.COMMIT_DURATION.observe(done - now)
+            if self._applied_at is not None:
+                metrics.PROCESSING_LATENCY.observe(done - self._applied_at)
+        self._applied_at = None
+        metrics.LAST_COMMIT.set_to_current_time()
 
     def publish(self) -> None:
         """Send what the ledger has acknowledged, and now and then the offsets alone."""
@@ -125,6 +142,7 @@ class Station:
             metrics.COMMIT_CONFLICTS.labels(kind="fenced").inc()
             self._wait_and_reopen(f"publishing was fenced: {error}")
             return
+        note_published(parcels)
         for parcel in parcels:
             self.shards[parcel.shard].published()
 
@@ -164,7 +182,7 @@ class Station:
             return False, self.trouble
         if not self.shards:
             return False, "no shards yet"
-        return True, f"{len(self.shards)} shards"
+        return True, f"{len(self.shards)} shard{'s' if len(self.shards) != 1 else ''} owned"
 
     @property
     def healthy(self) -> tuple[bool, str]:

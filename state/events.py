@@ -1,8 +1,7 @@
 """What can happen? The event union: one frozen Struct per kind, tagged by `type`.
 
-Field names and types are the contract of docs/events.md. Times are epoch milliseconds, money is integer
-minor units. `ts` may arrive as RFC 3339 text; the codec turns it into an integer before anyone else
-sees the event, so the rest of the code may rely on `int`.
+Field names and types are the contract of docs/events.md. `ts` may arrive as RFC 3339 text; the codec turns
+it into an integer before anyone else sees the event.
 """
 
 from __future__ import annotations

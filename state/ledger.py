@@ -17,7 +17,10 @@ Blob = bytes
 
 
 class Entry(Struct, array_like=True, gc=False):
-    """One record waiting for its topic; (`token`, `seq`) label it in the outbox, `id` survives relabelling."""
+    """One record waiting for its topic; (`token`, `seq`) label it in the outbox, `id` survives relabelling.
+
+    A trigger also says its `rule` and the event time `at` which it became due, for the latency's sake.
+    """
 
     token: str
     seq: int
@@ -28,6 +31,8 @@ class Entry(Struct, array_like=True, gc=False):
     value: bytes
     headers: list[tuple[str, bytes]] = []
     user_id: str | None = None
+    rule: str = ""
+    at: int = 0
 
 
 class Opened(Struct):
