@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from state import events
 from state.fold import FoldParams
 from state.user import User
 from triggers.catalog import RULES
@@ -43,6 +44,10 @@ class Plan:
         for armed in self.armed.values():
             for kind in armed.rule.on:
                 self.by_event[kind] = (*self.by_event.get(kind, ()), armed)
+        self._swayed: dict[type, set[str]] = {events.ProfileUpdated: set(self.armed)}  # zone and channels
+        for name, armed in self.armed.items():
+            for kind in armed.rule.swayed_by:
+                self._swayed.setdefault(kind, set()).add(name)
         low_stock = self.armed.get("low_stock")
         # The item shards must know where "low" begins; with the rule off nothing is ever low.
         self.low_threshold: int = getattr(low_stock.params, "threshold", 0) if low_stock else 0
@@ -56,5 +61,16 @@ class Plan:
         ]
 
     def decides(self, user: User, event: Any) -> bool:
-        """Whether a wake-up due before this event must come before it."""
-        return event.__class__ in self.by_event and bool(self.listeners(user, event))
+        """Whether a wake-up due before this event must come before it.
+
+        So it is when a rule will be asked about the event, or one that is due would answer otherwise after it.
+        Consent is the exception: a no counts from the moment it is read, whatever was due before it was said.
+        """
+        if self.listeners(user, event):
+            return True
+        swayed = self._swayed.get(event.__class__)
+        if swayed is None:
+            return False
+        return any(at < event.ts and name in swayed for name, at in user.wakes.items()) or any(
+            pending.until < event.ts and pending.rule in swayed for pending in user.contact.pending
+        )

@@ -6,14 +6,18 @@ out as it becomes a candidate, so each fall or return is told once, whatever the
 
 from __future__ import annotations
 
+from typing import get_args
+
 from msgspec import Struct
 
+from state import events
 from state.calendar import Duration
 from state.contact import Alert
 from state.fold import interest_in
 from state.user import User
 from triggers.trigger import Asked, Candidate, Claim
 
+INTEREST_EVENTS = (*get_args(events.Clickstream), events.OrderPlaced, events.OrderCancelled)
 WORDS = {"cart": "in the cart", "favourite": "among the favourites", "viewed": "lately viewed"}
 
 

@@ -140,6 +140,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     - `holds(asked, candidate, params)`: asked at the moment of sending, also after a deferral: None if the
       facts still stand, else the reason they do not.
     - `concerns(user, event)`: a cheap look at frequent events; False spares the rule both questions.
+    - `swayed_by`: events after which the rule is not asked, but would answer a wake-up otherwise; one that
+      is due before such an event must come before it, or the answer would depend on the pace of reading.
     """
 
     name: str
@@ -151,4 +153,5 @@ class Rule(Struct, frozen=True, kw_only=True):
     wake_at: Callable[[User, Any, FoldParams], int | None] | None = None
     holds: Callable[[Asked, Candidate, Any], Reason | None]
     concerns: Callable[[User, Any], bool] | None = None
+    swayed_by: tuple[type, ...] = ()
     fields: Mapping[str, str] = {}

@@ -73,7 +73,9 @@ def cases_of(path: Path) -> list[Case]:
 def run(case: Case, rules: dict[str, dict[str, Any]]) -> list[Decision]:
     """Play the case with these rules on, each with its overrides."""
     base = millis(datetime.fromisoformat(case.base))
-    shop = Shop(_plan(case, rules), lateness=Duration.parse(case.lateness))
+    count_on = case.fold.get("count_on", FOLD.count_on)
+    fold = FoldParams(count_on=count_on, days=FOLD.days, lifecycle=FOLD.lifecycle)
+    shop = Shop(plan_of(rules, case.policy, fold), lateness=Duration.parse(case.lateness))
     arrivals = []
     for number, written in enumerate(case.events, start=1):
         fields: dict[str, Any] = {"event_id": f"e{number}", **written}
@@ -133,9 +135,14 @@ def _in_millis(entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _plan(case: Case, rules: dict[str, dict[str, Any]]) -> Plan:
+def plan_of(
+    rules: dict[str, dict[str, Any]],
+    policy: dict[str, dict[str, Any]] | None,
+    fold: FoldParams = FOLD,
+) -> Plan:
+    """These rules on, each with its overrides; without `policy` every candidate is published."""
     gates = {
-        gate.name: _convert(POLICY[gate.name] | (case.policy or {}).get(gate.name, {}), gate.params)
+        gate.name: _convert(POLICY[gate.name] | (policy or {}).get(gate.name, {}), gate.params)
         for gate in GATES
     }
     params = {
@@ -144,10 +151,7 @@ def _plan(case: Case, rules: dict[str, dict[str, Any]]) -> Plan:
         )
         for rule in RULES
     }
-    fold = FoldParams(
-        count_on=case.fold.get("count_on", FOLD.count_on), days=FOLD.days, lifecycle=FOLD.lifecycle
-    )
-    return Plan(fold, params, gates, policy_enabled=case.policy is not None)
+    return Plan(fold, params, gates, policy_enabled=policy is not None)
 
 
 @cache

@@ -43,11 +43,16 @@ FOLD = FoldParams(
 
 
 class Shop:
-    """Users are packed and unpacked between any two steps, as the ledger would."""
+    """Users are packed and unpacked between any two steps, as the ledger would.
 
-    def __init__(self, plan: Plan, *, lateness: int = 0) -> None:
+    `eager`: every timer fires before what arrives later, as if all inputs were caught up. Else a timer fires
+    when `advance` is called, or when the user's next event decides.
+    """
+
+    def __init__(self, plan: Plan, *, lateness: int = 0, eager: bool = True) -> None:
         self._plan = plan
         self._lateness = lateness
+        self._eager = eager
         self._clock = -1
         self._blobs: dict[str, bytes] = {}
         self._due: dict[str, int] = {}
@@ -60,16 +65,23 @@ class Shop:
         blob = self._blobs.get(user_id)
         return User.new(user_id) if blob is None else unpack(blob)
 
+    def replan(self, plan: Plan) -> None:
+        """A restart with other settings."""
+        self._plan = plan
+
     def take(self, event: Any, arrives: int) -> None:
-        """Apply one event that arrives now; whatever was due before it fires first."""
-        self.advance(arrives)
+        """Apply one event that arrives now."""
+        if self._eager:
+            self.advance(arrives)
         self._clock = max(self._clock, arrives)
         if isinstance(event, _ITEM_EVENTS):
             item = self._items.setdefault(event.sku, Item())
-            edge = apply_item(item, event, self._plan.low_threshold)
-            if edge is not None:
-                for user_id in self._watchers.get(edge.sku, ()):
-                    self._tell(user_id, edge)
+            event = apply_item(item, event, self._plan.low_threshold)
+        if event is None:
+            return
+        if isinstance(event, events.StockEdge):
+            for user_id in self._watchers.get(event.sku, ()):
+                self._tell(user_id, event)
             return
         applied_to = event.user_id or event.anonymous_id
         watched = self._tell(applied_to, event)
@@ -83,12 +95,17 @@ class Shop:
             if due >= until:
                 return
             user = self.user(user_id)
-            wake(user, due, self._plan, self._facts, self._claim, self.decisions)
-            assert user.due is None or user.due > due, "a timer must not fire twice for the same time"
+            self._wake(user, due)
             self._keep(user)
+
+    def _wake(self, user: User, due: int) -> None:
+        wake(user, due, self._plan, self._facts, self._claim, self.decisions)
+        assert user.due is None or user.due > due, "a timer must not fire twice for the same time"
 
     def _tell(self, user_id: str, event: Any) -> str | None:
         user = self.user(user_id)
+        while user.due is not None and user.due < event.ts and self._plan.decides(user, event):
+            self._wake(user, user.due)
         late = event.ts < self._clock - self._lateness
         applied = on_event(user, event, self._plan, self._facts, self._claim, self.decisions, late=late)
         self._keep(user)

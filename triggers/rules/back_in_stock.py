@@ -11,7 +11,17 @@ from state import events
 from state.calendar import Duration
 from state.fold import FoldParams
 from state.user import User
-from triggers.stock_alerts import WORDS, Waves, left, next_wave, reach, take_alert, told_at, wanted
+from triggers.stock_alerts import (
+    INTEREST_EVENTS,
+    WORDS,
+    Waves,
+    left,
+    next_wave,
+    reach,
+    take_alert,
+    told_at,
+    wanted,
+)
 from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
 
 NAME = "back_in_stock"
@@ -67,5 +77,6 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    swayed_by=INTEREST_EVENTS,
     fields={"interest": "why the user cares, strongest first: `cart`, `favourite`, `viewed`"},
 )

@@ -61,4 +61,5 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    swayed_by=(events.OrderPlaced, events.OrderPaid, events.OrderCancelled),
 )

@@ -70,5 +70,6 @@ RULE = Rule(
     wake_at=wake_at,
     holds=holds,
     concerns=concerns,
+    swayed_by=_VISITS,
     fields={"from": "the stage before, null if none was known", "to": "the stage now"},
 )

@@ -66,9 +66,12 @@ def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
 
 
 def _has_second(user: User) -> bool:
-    """An order besides the first one, paid or not; a coupon can only be used by ordering."""
-    placed = [o for o in user.orders.by_id.values() if o.placed_at is not None and o.cancelled_at is None]
-    return len(placed) > 1
+    """An order placed since the first one counted, paid or not: a coupon can only be used by ordering."""
+    since = user.rfm.first_order_at or 0
+    return any(
+        (order.placed_at or 0) > since and order.counted_at is None and order.cancelled_at is None
+        for order in user.orders.by_id.values()
+    )
 
 
 RULE = Rule(

@@ -7,6 +7,8 @@ on an order or a visit is the answer we hoped for, and the remaining steps are n
 
 from __future__ import annotations
 
+from typing import get_args
+
 from state import events
 from state.calendar import Duration, in_words
 from state.fold import FoldParams
@@ -79,5 +81,6 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    swayed_by=get_args(events.Clickstream),
     fields={"last_step": "true when nothing follows if this stays unanswered"},
 )

@@ -1,0 +1,138 @@
+"""What holds for every history, whatever the rules say?"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from state import events
+from state.calendar import DAY, HOUR, MINUTE
+from state.contact import EPISODES_LIMIT, PENDING_LIMIT, SENT_LIMIT
+from tests.state.history import START, USER, happening
+from tests.triggers.golden import plan_of
+from tests.triggers.shop import FOREVER, Shop
+from triggers.catalog import RULES
+from triggers.plan import Plan
+from triggers.trigger import Defer, Publish
+
+ALL: dict[str, dict[str, Any]] = {rule.name: {} for rule in RULES}
+PAUSES = (0, 1, MINUTE, 10 * MINUTE, HOUR, 7 * HOUR, DAY, 20 * DAY)
+_SEEDS = st.integers(0, 2**32)
+
+
+def _history(seed: int, length: int = 60) -> list[Any]:
+    """In order of time, with pauses in which timers fall due."""
+    chance, ts, history = Random(seed), START, []
+    for number in range(length):
+        ts += chance.choice(PAUSES)
+        history.append(happening(chance, number, ts, variety=3))
+    return history
+
+
+def _play(plan: Plan, history: list[Any], *, eager: bool = True, seed: int = 0) -> Shop:
+    shop, chance = Shop(plan, eager=eager), Random(seed)
+    for event in history:
+        shop.take(event, event.ts)
+        if not eager and chance.random() < 0.2:
+            shop.advance(event.ts)
+    shop.advance(FOREVER)
+    return shop
+
+
+@given(_SEEDS, st.booleans())
+def test_a_trigger_is_published_once(seed: int, policy: bool) -> None:
+    shop = _play(plan_of(ALL, {} if policy else None), _history(seed))
+    published = [d.candidate.id for d in shop.decisions if isinstance(d.outcome, Publish)]
+    assert len(published) == len(set(published))
+
+
+@given(_SEEDS)
+def test_a_candidate_is_settled_once_and_a_deferral_is_settled_too(seed: int) -> None:
+    shop = _play(plan_of(ALL, {}), _history(seed))
+    settled = [d.candidate.id for d in shop.decisions if not isinstance(d.outcome, Defer)]
+    deferred = {d.candidate.id for d in shop.decisions if isinstance(d.outcome, Defer)}
+    assert len(settled) == len(set(settled))
+    assert deferred <= set(settled)
+
+
+@given(_SEEDS, _SEEDS)
+def test_what_is_decided_does_not_depend_on_the_pace_of_reading(seed: int, pace: int) -> None:
+    # Consent counts from the moment it is read, so with it the pace does matter.
+    plan = plan_of(ALL, {})
+    history = [e for e in _history(seed) if not isinstance(e, events.ConsentChanged | events.Unsubscribed)]
+    timely, hasty = _play(plan, history), _play(plan, history, eager=False, seed=pace)
+    assert _told(hasty) == _told(timely)
+
+
+def _told(shop: Shop) -> list[tuple[Any, ...]]:
+    return [(d.candidate.id, d.candidate.at, d.at, d.outcome) for d in shop.decisions]
+
+
+@given(_SEEDS)
+def test_no_user_hears_more_than_the_cap_in_any_window(seed: int) -> None:
+    shop = _play(plan_of(ALL, {}), _history(seed))
+    exempt = {"payment_pending", "stage_changed"}
+    sent = [d.at for d in shop.decisions if isinstance(d.outcome, Publish) and d.candidate.rule not in exempt]
+    assert all(sum(at - 7 * DAY < other <= at for other in sent) <= 2 for at in sent)
+
+
+@given(_SEEDS)
+def test_what_waits_and_what_is_remembered_is_bounded(seed: int) -> None:
+    shop = Shop(plan_of(ALL, {}))
+    for event in _history(seed, length=200):
+        shop.take(event, event.ts)
+        user = shop.user(USER)
+        assert set(user.wakes) <= set(ALL)
+        assert len(user.contact.pending) <= PENDING_LIMIT
+        assert len(user.contact.sent) <= SENT_LIMIT
+        assert all(len(known) <= EPISODES_LIMIT for known in user.contact.episodes.values())
+        waiting = [*user.wakes.values(), *(p.until for p in user.contact.pending)]
+        assert user.due == min(waiting, default=None)
+
+
+@pytest.mark.parametrize("marketing", [0, 1, 2, 7])
+def test_of_many_candidates_at_once_exactly_as_many_pass_as_there_are_places(marketing: int) -> None:
+    rules = {"payment_pending": {"transactional": False}}
+    shop = Shop(plan_of(rules, {"frequency_cap": {"marketing": marketing}}))
+    line = events.Line(sku="k1", quantity=1)
+    for number in range(16):
+        name = f"o{number}"
+        shop.take(
+            events.OrderPlaced(event_id=name, ts=0, user_id=USER, order_id=name, lines=(line,), total=1), 0
+        )
+    shop.advance(FOREVER)
+    assert len(shop.decisions) == 16
+    assert sum(isinstance(d.outcome, Publish) for d in shop.decisions) == marketing
+
+
+def test_the_same_cause_gives_the_same_id_and_another_cause_another() -> None:
+    history = _history(3)
+    first, second = _play(plan_of(ALL, None), history), _play(plan_of(ALL, None), history)
+    assert first.decisions
+    assert _told(first) == _told(second)
+    causes = {(d.candidate.rule, d.candidate.step, d.candidate.anchor) for d in first.decisions}
+    assert len({d.candidate.id for d in first.decisions}) == len(causes)
+
+
+def test_a_rule_switched_off_leaves_no_timer_behind() -> None:
+    shop = Shop(plan_of({"first_order_nudge": {}}, None))
+    shop.take(events.Registered(event_id="e1", ts=0, user_id=USER), 0)
+    assert shop.user(USER).due == DAY
+    shop.replan(plan_of({}, None))
+    shop.advance(FOREVER)
+    assert shop.user(USER).due is None
+    assert shop.decisions == []
+
+
+def test_a_deferred_trigger_of_a_rule_switched_off_is_stale() -> None:
+    shop = Shop(plan_of({"first_order_nudge": {}}, {}))
+    shop.take(events.Registered(event_id="e1", ts=0, user_id=USER), 0)
+    shop.advance(DAY + 1)
+    shop.replan(plan_of({}, {}))
+    shop.advance(FOREVER)
+    verdicts = [(type(d.outcome).__name__, str(d.outcome.reason)) for d in shop.decisions]  # type: ignore[union-attr]
+    assert verdicts == [("Defer", "quiet_hours"), ("Suppress", "stale")]
