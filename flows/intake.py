@@ -87,7 +87,7 @@ class Intake:
             owner = self._new_owner()
             opened = self._ledger.open(number, owner)
             resumed = self._publisher.resume(number, opened.outbox, opened.trimmed_to)
-            merge = Merge(self._source.lanes(number))
+            merge = Merge(self._source.lanes(number), self._clock.wall() if self._clock.wall else 0)
             users = max(1000, self._cached_users // len(shards))
             self._shards[number] = Shard(
                 number, owner, opened, resumed, merge, timers=self._timers, users=users

@@ -21,7 +21,7 @@ ALWAYS = 1 << 62
 class LaneQueue:
     """Decoded records of one lane that wait to be released, with their effective times and offsets."""
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, lane: Lane, opened_at: int) -> None:
         self.lane = lane
         self.mark = f"{lane[0]}/{lane[1]}"
         self.items: list[Any] = []
@@ -29,7 +29,7 @@ class LaneQueue:
         self.offsets: list[int] = []
         self.reached = NEVER
         self.ended = False
-        self.arrived_at: int | None = None
+        self.arrived_at = opened_at
 
     def push(self, items: Sequence[Any], times: Sequence[int], offsets: Sequence[int], wall_now: int) -> None:
         """`times` are event times, NEVER for a record that has none (a dead letter)."""
@@ -56,14 +56,14 @@ class LaneQueue:
         """Read to its end, and nothing has come for a while: the wall clock may speak for this lane."""
         if not self.ended or self.items:
             return False
-        return self.arrived_at is None or wall_now - self.arrived_at >= idle_after
+        return wall_now - self.arrived_at >= idle_after
 
 
 class Merge:
-    """The lanes of one shard. `release` is the only way out."""
+    """The lanes of one shard, opened at `opened_at` (wall). `release` is the only way out."""
 
-    def __init__(self, lanes: Sequence[Lane]) -> None:
-        self.queues = {lane: LaneQueue(lane) for lane in lanes}
+    def __init__(self, lanes: Sequence[Lane], opened_at: int = 0) -> None:
+        self.queues = {lane: LaneQueue(lane, opened_at) for lane in lanes}
 
     @property
     def queued(self) -> int:
