@@ -15,7 +15,7 @@ from state.user import User
 from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
 
 NAME = "stage_changed"
-_VISITS = get_args(events.Clickstream)
+_VISITS = frozenset(get_args(events.Clickstream))
 
 
 class Params(RuleParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,7 +54,7 @@ def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
 
 def concerns(user: User, event: Any) -> bool:
     """A visit can only wake a user who was asleep; it puts off what time will do, and time looks again."""
-    if not isinstance(event, _VISITS):
+    if event.__class__ not in _VISITS:
         return True
     stage = user.lifecycle.stage
     return user.rfm.orders > 0 if stage is None else stage in ASLEEP
@@ -65,11 +65,11 @@ RULE = Rule(
     version=1,
     question="Who has just entered another stage of the customer's life?",
     params=Params,
-    on=(*_VISITS, events.Registered, events.OrderPlaced, events.OrderPaid, events.OrderCancelled),
+    on=(*get_args(events.Clickstream), events.Registered, events.OrderPlaced, events.OrderPaid, events.OrderCancelled),
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
     concerns=concerns,
-    swayed_by=_VISITS,
+    swayed_by=get_args(events.Clickstream),
     fields={"from": "the stage before, null if none was known", "to": "the stage now"},
 )
