@@ -11,7 +11,7 @@ from xxhash import xxh3_64_digest
 from state import contact, events, lifecycle
 from state.calendar import Days
 from state.lifecycle import LifecycleParams
-from state.user import FAVOURITES_LIMIT, User
+from state.user import FAVOURITES_LIMIT, SEEN_BYTES, User
 
 
 class FoldParams(Struct, frozen=True, kw_only=True):
@@ -42,9 +42,10 @@ def apply(user: User, event: Any, params: FoldParams) -> Applied:
     """Fold `event` into `user`, once: a repeated event_id changes nothing."""
     kind = event.__class__
     mark = xxh3_64_digest(event.event_id.encode(), _SEED[kind])
-    if mark in user.seen or user.erased_at is not None:
+    seen = user.seen
+    if mark in seen or user.erased_at is not None:
         return DUPLICATE
-    user.is_duplicate(mark)
+    user.seen = (seen + mark)[-SEEN_BYTES:]
     ts = event.ts
     if kind is not events.StockEdge:
         if user.last_seen_at is None or ts > user.last_seen_at:

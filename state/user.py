@@ -46,13 +46,6 @@ class User(Struct, array_like=True, gc=False):
     def new(cls, user_id: str) -> User:
         return cls(LAYOUT, user_id)
 
-    def is_duplicate(self, mark: bytes) -> bool:
-        """Remember an 8-byte event hash; True if it is among the last ones already."""
-        if mark in self.seen:
-            return True
-        self.seen = (self.seen + mark)[-SEEN_BYTES:]
-        return False
-
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(User)
