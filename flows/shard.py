@@ -50,7 +50,8 @@ class Shard:
         # in the ledger, on the way out
         self.sent: list[list[Entry]] = []
         self.acked = resumed.left
-        self.published_marks = dict(opened.marks)
+        # What the group's offsets say is not known: whoever was here before may have died in between.
+        self.published_marks: dict[str, int] = {}
         self.committed_marks = dict(opened.marks)
         self._sent_marks: list[dict[str, int]] = []
         self.cursor = resumed.cursor

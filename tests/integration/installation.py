@@ -82,7 +82,7 @@ class Installation:
         """`beckon` with these arguments and this installation's settings, in its directory."""
         config = self.directory / "beckon.yaml"
         config.write_text(yaml.safe_dump(self.settings))
-        command = [BECKON, *map(str, arguments), "--config", str(config)]
+        command = [str(BECKON), *map(str, arguments), "--config", str(config)]
         log = self.directory / f"process-{len(self._processes)}.log"
         process = Running(command, log, self.directory, {**os.environ, **(environ or {})})
         self._processes.append(process)
@@ -123,9 +123,9 @@ class Installation:
             if not lane.startswith(b"letters")
         )
 
-    def users(self) -> dict[str, User]:
-        """Everybody in Redis."""
-        with redis.Redis.from_url(self.redis_url) as client:
+    def users(self, url: str = "") -> dict[str, User]:
+        """Everybody in Redis; `url` where the service's own is gone."""
+        with redis.Redis.from_url(url or self.redis_url) as client:
             keys = [*client.scan_iter(match=f"{{{self.app}:s*}}:u:*", count=1000)]
             blobs = cast("list[bytes]", client.mget(keys)) if keys else []
         users = [unpack(blob) for blob in blobs]
