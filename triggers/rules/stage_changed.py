@@ -30,7 +30,7 @@ def evaluate(asked: Asked, params: Params) -> Candidate | None:
     before = lifecycle.stage
     if stage == before:
         return None
-    lifecycle.stage, lifecycle.since, lifecycle.recovery_days = stage, now, []
+    lifecycle.stage, lifecycle.since, lifecycle.recovery_days = stage, now, ()
     return Candidate(
         rule=NAME,
         version=RULE.version,
@@ -57,7 +57,7 @@ def concerns(user: User, event: Any) -> bool:
     if event.__class__ not in _VISITS:
         return True
     stage = user.lifecycle.stage
-    return user.rfm.orders > 0 if stage is None else stage in ASLEEP
+    return user.has_ordered if stage is None else stage in ASLEEP
 
 
 RULE = Rule(
@@ -65,7 +65,13 @@ RULE = Rule(
     version=1,
     question="Who has just entered another stage of the customer's life?",
     params=Params,
-    on=(*get_args(events.Clickstream), events.Registered, events.OrderPlaced, events.OrderPaid, events.OrderCancelled),
+    on=(
+        *get_args(events.Clickstream),
+        events.Registered,
+        events.OrderPlaced,
+        events.OrderPaid,
+        events.OrderCancelled,
+    ),
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
