@@ -12,6 +12,9 @@ PLATFORMS_LIMIT = 8
 RECENT_SKUS_LIMIT = 20
 CATEGORIES_LIMIT = 16
 
+_SPAN = 1 << 21
+VIEWS, SESSIONS, SEARCHES = 1, _SPAN, _SPAN**2  # one of each kind, as the packed counts hold it
+
 
 class Viewed(Struct, array_like=True, gc=False):
     """One SKU lately looked at: when last, how often, and the price then (minor units)."""
@@ -22,12 +25,13 @@ class Viewed(Struct, array_like=True, gc=False):
 
 
 class Activity(Struct, array_like=True, gc=False):
-    views_by_day: dict[int, int] = {}
-    sessions_by_day: dict[int, int] = {}
-    searches_by_day: dict[int, int] = {}
-    views_by_hour: dict[int, int] = {}
-    sessions_by_hour: dict[int, int] = {}
-    searches_by_hour: dict[int, int] = {}
+    """Counts are packed: one integer a day or hour holds views + sessions * 2**21 + searches * 2**42.
+
+    One dictionary instead of three is what keeps a user small; 2**21 is two million of one kind a day.
+    """
+
+    by_day: dict[int, int] = {}
+    by_hour: dict[int, int] = {}
     last_visit_at: int | None = None
     visits_since_order: int = 0
     seen_on: dict[str, int] = {}
@@ -36,8 +40,7 @@ class Activity(Struct, array_like=True, gc=False):
 
     def view(self, ts: int, sku: str, category: str | None, price: int | None, days: Days) -> bool:
         """Count one product view; True when the SKU begins (or, a day later, begins again) to be watched."""
-        _count(self.views_by_day, days.of(ts), KEPT_DAYS)
-        _count(self.views_by_hour, ts // HOUR, KEPT_HOURS)
+        self._count(VIEWS, ts, days)
         if category is not None:
             self.like(category)
         viewed = self.viewed  # the latest last, so that the first may go
@@ -58,13 +61,11 @@ class Activity(Struct, array_like=True, gc=False):
         return again
 
     def session(self, ts: int, days: Days) -> None:
-        _count(self.sessions_by_day, days.of(ts), KEPT_DAYS)
-        _count(self.sessions_by_hour, ts // HOUR, KEPT_HOURS)
+        self._count(SESSIONS, ts, days)
         self.visits_since_order += 1
 
     def search(self, ts: int, days: Days) -> None:
-        _count(self.searches_by_day, days.of(ts), KEPT_DAYS)
-        _count(self.searches_by_hour, ts // HOUR, KEPT_HOURS)
+        self._count(SEARCHES, ts, days)
 
     def like(self, category: str) -> None:
         """Affinity: how often the user came near a category; the least liked half makes room."""
@@ -88,26 +89,32 @@ class Activity(Struct, array_like=True, gc=False):
                     del seen_on[min(seen_on, key=seen_on.__getitem__)]
                 seen_on[platform] = ts
 
+    def in_days(self, kind: int, now: int, width_days: int, days: Days) -> int:
+        """How many of `kind` (VIEWS, ...) in the window of `width_days` at `now` (rfm.py says what a window is)."""
+        return _within(self.by_day, kind, days.of(now - width_days * DAY), days.of(now))
 
-def in_days(buckets: dict[int, int], now: int, width_days: int, days: Days) -> int:
-    """Sum of a by-day count over the window of `width_days` at `now` (rfm.py says what a window is)."""
-    first, last = days.of(now - width_days * DAY), days.of(now)
-    return sum(n for day, n in buckets.items() if first <= day <= last)
+    def in_hours(self, kind: int, now: int, width_hours: int) -> int:
+        return _within(self.by_hour, kind, (now - width_hours * HOUR) // HOUR, now // HOUR)
+
+    def _count(self, kind: int, ts: int, days: Days) -> None:
+        day, hour = days.of(ts), ts // HOUR
+        if day in self.by_day and hour in self.by_hour:
+            self.by_day[day] += kind
+            self.by_hour[hour] += kind
+        else:
+            _add(self.by_day, day, kind, KEPT_DAYS)
+            _add(self.by_hour, hour, kind, KEPT_HOURS)
 
 
-def in_hours(buckets: dict[int, int], now: int, width_hours: int) -> int:
-    first, last = (now - width_hours * HOUR) // HOUR, now // HOUR
-    return sum(n for hour, n in buckets.items() if first <= hour <= last)
+def _within(buckets: dict[int, int], kind: int, first: int, last: int) -> int:
+    return sum(packed // kind % _SPAN for slot, packed in buckets.items() if first <= slot <= last)
 
 
-def _count(buckets: dict[int, int], slot: int, kept: int) -> None:
-    if slot in buckets:
-        buckets[slot] += 1
-        return
+def _add(buckets: dict[int, int], slot: int, kind: int, kept: int) -> None:
     newest = max(buckets, default=slot)
     if slot <= newest - kept:
         return
-    buckets[slot] = 1
+    buckets[slot] = buckets.get(slot, 0) + kind
     if slot > newest and len(buckets) > 4:
         for old in [s for s in buckets if s <= slot - kept]:
             del buckets[old]

@@ -11,7 +11,7 @@ from xxhash import xxh3_64_digest
 from state import contact, events, lifecycle
 from state.calendar import Days
 from state.lifecycle import LifecycleParams
-from state.user import FAVOURITES_LIMIT, SEEN_BYTES, User
+from state.user import SEEN_BYTES, User
 
 
 class FoldParams(Struct, frozen=True, kw_only=True):
@@ -95,20 +95,11 @@ def _cart_cleared(user: User, e: events.CartCleared, params: FoldParams) -> None
 
 
 def _favorited(user: User, e: events.Favorited, params: FoldParams) -> Applied | None:
-    if e.ts < user.unfavoured.get(e.sku, -1):
-        return None
-    if e.sku not in user.favourites and len(user.favourites) >= FAVOURITES_LIMIT:
-        del user.favourites[min(user.favourites, key=user.favourites.__getitem__)]
-    user.favourites[e.sku] = max(e.ts, user.favourites.get(e.sku, -1))
-    return Applied(True, e.sku)
+    return Applied(True, e.sku) if user.favourites.add(e.ts, e.sku) else None
 
 
 def _unfavorited(user: User, e: events.Unfavorited, params: FoldParams) -> None:
-    if user.favourites.get(e.sku, -1) <= e.ts:
-        user.favourites.pop(e.sku, None)
-    user.unfavoured[e.sku] = max(e.ts, user.unfavoured.get(e.sku, -1))
-    if len(user.unfavoured) > FAVOURITES_LIMIT:
-        del user.unfavoured[min(user.unfavoured, key=user.unfavoured.__getitem__)]
+    user.favourites.remove(e.ts, e.sku)
 
 
 def _order_placed(user: User, e: events.OrderPlaced, params: FoldParams) -> None:
@@ -206,11 +197,12 @@ def _stock_edge(user: User, e: events.StockEdge, params: FoldParams) -> None:
 
 def interest_in(user: User, sku: str) -> tuple[str, int] | None:
     """Why a SKU matters to this user, strongest first (`cart`, `favourite`, `viewed`), and since when."""
-    line = user.cart.lines.get(sku)
+    line = None if user.own_cart is None else user.own_cart.lines.get(sku)
     if line is not None:
         return "cart", line.added_at
-    if sku in user.favourites:
-        return "favourite", user.favourites[sku]
+    marked_at = None if user.own_favourites is None else user.own_favourites.skus.get(sku)
+    if marked_at is not None:
+        return "favourite", marked_at
     viewed = user.activity.viewed.get(sku)
     return None if viewed is None else ("viewed", viewed.at)
 

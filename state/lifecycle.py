@@ -42,13 +42,13 @@ class Lifecycle(Struct, array_like=True, gc=False):
     stage: Stage | None = None
     since: int | None = None
     returned_at: int | None = None
-    recovery_days: list[int] = []
+    recovery_days: tuple[int, ...] = ()
 
 
 def stage_of(user: User, now: int, params: LifecycleParams) -> Stage | None:
     """The stage at `now`; None for a visitor who neither registered nor bought."""
-    rfm = user.rfm
-    if rfm.orders <= 0 or rfm.last_order_at is None or rfm.first_order_at is None:
+    rfm = user.own_rfm
+    if rfm is None or rfm.orders <= 0 or rfm.last_order_at is None or rfm.first_order_at is None:
         return "prospect" if user.registered_at is not None else None
     last_visit = max(user.activity.last_visit_at or 0, rfm.last_order_at)
     quiet, unbought = now - last_visit, now - rfm.last_order_at
@@ -70,8 +70,8 @@ def stage_of(user: User, now: int, params: LifecycleParams) -> Stage | None:
 
 def next_change_at(user: User, params: LifecycleParams) -> int | None:
     """The earliest moment at which time alone may move this user to another stage, seen from the last move."""
-    rfm = user.rfm
-    if rfm.orders <= 0 or rfm.last_order_at is None or rfm.first_order_at is None:
+    rfm = user.own_rfm
+    if rfm is None or rfm.orders <= 0 or rfm.last_order_at is None or rfm.first_order_at is None:
         return None
     last_visit = max(user.activity.last_visit_at or 0, rfm.last_order_at)
     moments = [
@@ -92,7 +92,7 @@ def note_visit(user: User, ts: int) -> None:
     if lifecycle.stage == "declining" and lifecycle.since is not None and ts >= lifecycle.since:
         day = ts // DAY
         if day not in lifecycle.recovery_days:
-            lifecycle.recovery_days = [*lifecycle.recovery_days, day][-8:]
+            lifecycle.recovery_days = (*lifecycle.recovery_days, day)[-8:]
 
 
 def note_order(user: User, ts: int, previous_order_at: int | None, params: LifecycleParams) -> None:
@@ -100,7 +100,7 @@ def note_order(user: User, ts: int, previous_order_at: int | None, params: Lifec
     if previous_order_at is not None and ts - previous_order_at >= params.dormant_after:
         user.lifecycle.returned_at = ts
     if user.lifecycle.stage == "declining":
-        user.lifecycle.recovery_days = [-day for day in range(1, params.recover_visit_days + 1)]
+        user.lifecycle.recovery_days = tuple(-day for day in range(1, params.recover_visit_days + 1))
 
 
 def _still_declining(user: User, params: LifecycleParams) -> bool:

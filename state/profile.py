@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from state.activity import in_days, in_hours
+from state.activity import SESSIONS, VIEWS
 from state.calendar import Days, iso
-from state.rfm import WINDOWS_DAYS
+from state.cart import Cart
+from state.contact import Contact
+from state.rfm import WINDOWS_DAYS, Rfm
 from state.user import User
 
 
@@ -16,6 +18,7 @@ def profile(user: User, now: int, days: Days) -> dict[str, Any]:
     Times are RFC 3339, money is minor units, windows are by the day numbers of `days`. What beckon does not
     compute yet (scores, segments, tier, predictions) is there and null.
     """
+    contact = user.own_contact or Contact()
     return {
         "user_id": user.user_id,
         "as_of": iso(now),
@@ -34,14 +37,14 @@ def profile(user: User, now: int, days: Days) -> dict[str, Any]:
             "expected_value": None,
             "next_order_at": None,
         },
-        "consent": {channel: consent.granted for channel, consent in sorted(user.contact.consent.items())},
-        "recent_triggers": _recent_triggers(user),
+        "consent": {channel: consent.granted for channel, consent in sorted(contact.consent.items())},
+        "recent_triggers": _recent_triggers(contact),
         "aliases": [],
     }
 
 
 def _rfm(user: User, now: int, days: Days) -> dict[str, Any]:
-    rfm, windows = user.rfm, {}
+    rfm, windows = user.own_rfm or Rfm(), {}
     for width in WINDOWS_DAYS:
         orders, net_amount = rfm.window(now, width, days)
         windows[f"{width}d"] = {"orders": orders, "net_amount": net_amount}
@@ -61,27 +64,28 @@ def _rfm(user: User, now: int, days: Days) -> dict[str, Any]:
 def _activity(user: User, now: int, days: Days) -> dict[str, int]:
     activity = user.activity
     return {
-        "views_7d": in_days(activity.views_by_day, now, 7, days),
-        "views_30d": in_days(activity.views_by_day, now, 30, days),
-        "sessions_7d": in_days(activity.sessions_by_day, now, 7, days),
-        "sessions_30d": in_days(activity.sessions_by_day, now, 30, days),
-        "views_48h": in_hours(activity.views_by_hour, now, 48),
+        "views_7d": activity.in_days(VIEWS, now, 7, days),
+        "views_30d": activity.in_days(VIEWS, now, 30, days),
+        "sessions_7d": activity.in_days(SESSIONS, now, 7, days),
+        "sessions_30d": activity.in_days(SESSIONS, now, 30, days),
+        "views_48h": activity.in_hours(VIEWS, now, 48),
     }
 
 
 def _cart(user: User) -> dict[str, Any]:
+    cart = user.own_cart or Cart()
     lines = [
         {"sku": sku, "quantity": line.quantity, "price": line.price, "added_at": iso(line.added_at)}
-        for sku, line in user.cart.lines.items()
+        for sku, line in cart.lines.items()
     ]
-    return {"changed_at": _iso(user.cart.changed_at), "lines": lines}
+    return {"changed_at": _iso(cart.changed_at), "lines": lines}
 
 
-def _recent_triggers(user: User) -> list[dict[str, Any]]:
+def _recent_triggers(contact: Contact) -> list[dict[str, Any]]:
     """What was sent, the newest first."""
     return [
         {"id": sent.id, "rule": sent.rule, "at": iso(sent.at), "channel": sent.channel or None}
-        for sent in reversed(user.contact.sent)
+        for sent in reversed(contact.sent)
     ]
 
 

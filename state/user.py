@@ -6,19 +6,21 @@ documented in docs/state.md and readable with the `msgpack` package alone. Appen
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import Struct
 
 from state.activity import Activity
 from state.cart import Cart
-from state.contact import Contact
+from state.contact import Contact, Pending
+from state.favourites import Favourites
 from state.lifecycle import Lifecycle
 from state.orders import Orders
 from state.rfm import Rfm
 
 LAYOUT = 1
 SEEN_BYTES = 8 * 64  # 64 hashes of 8 bytes: the events of this user among which a duplicate is noticed
-FAVOURITES_LIMIT = 50
 
 
 class User(Struct, array_like=True, gc=False):
@@ -31,16 +33,64 @@ class User(Struct, array_like=True, gc=False):
     erased_at: int | None = None
     decided_at: int = -1
     due: int | None = None
-    wakes: dict[str, int] = {}
     seen: bytes = b""
-    rfm: Rfm = msgspec.field(default_factory=Rfm)
-    orders: Orders = msgspec.field(default_factory=Orders)
     activity: Activity = msgspec.field(default_factory=Activity)
-    cart: Cart = msgspec.field(default_factory=Cart)
-    favourites: dict[str, int] = {}
-    unfavoured: dict[str, int] = {}
     lifecycle: Lifecycle = msgspec.field(default_factory=Lifecycle)
-    contact: Contact = msgspec.field(default_factory=Contact)
+    own_rfm: Rfm | None = None
+    own_orders: Orders | None = None
+    own_cart: Cart | None = None
+    own_favourites: Favourites | None = None
+    own_contact: Contact | None = None
+    own_wakes: dict[str, int] | None = None
+
+    # Most people look around and no more: a part that nobody has asked for costs nothing, in memory or in
+    # Redis (nil). It comes into being when first asked for; the `own_` names look without asking.
+
+    @property
+    def rfm(self) -> Rfm:
+        if self.own_rfm is None:
+            self.own_rfm = Rfm()
+        return self.own_rfm
+
+    @property
+    def orders(self) -> Orders:
+        if self.own_orders is None:
+            self.own_orders = Orders()
+        return self.own_orders
+
+    @property
+    def cart(self) -> Cart:
+        if self.own_cart is None:
+            self.own_cart = Cart()
+        return self.own_cart
+
+    @property
+    def favourites(self) -> Favourites:
+        if self.own_favourites is None:
+            self.own_favourites = Favourites()
+        return self.own_favourites
+
+    @property
+    def contact(self) -> Contact:
+        if self.own_contact is None:
+            self.own_contact = Contact()
+        return self.own_contact
+
+    @property
+    def wakes(self) -> dict[str, int]:
+        """When to ask which rule again, by rule name."""
+        if self.own_wakes is None:
+            self.own_wakes = {}
+        return self.own_wakes
+
+    @property
+    def pending(self) -> Sequence[Pending]:
+        """What waits to be said."""
+        return () if self.own_contact is None else self.own_contact.pending
+
+    @property
+    def has_ordered(self) -> bool:
+        return self.own_rfm is not None and self.own_rfm.orders > 0
 
     @classmethod
     def new(cls, user_id: str) -> User:

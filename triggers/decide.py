@@ -66,7 +66,7 @@ def wake(
     """Do what is due at `now` (the user's due time): release deferred candidates, ask the rules that asked to be."""
     asked = Asked(user, None, now, facts, plan.fold)
     user.decided_at = max(user.decided_at, now)
-    due = [p for p in user.contact.pending if p.until <= now]
+    due = [p for p in user.pending if p.until <= now]
     if due:
         user.contact.pending = [p for p in user.contact.pending if p.until > now]
         for pending in due:
@@ -92,8 +92,8 @@ def _ask(armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim, decisions:
         at = rule.wake_at(user, params, plan.fold)
         if at is not None and not asked.passed(at):
             user.wakes[rule.name] = at
-        else:
-            user.wakes.pop(rule.name, None)
+        elif user.own_wakes:
+            user.own_wakes.pop(rule.name, None)
 
 
 def _release(
@@ -200,8 +200,8 @@ def inputs_of(asked: Asked) -> dict[str, Any]:
 
 
 def _reschedule(user: User) -> None:
-    due = min(user.wakes.values(), default=None)
-    for pending in user.contact.pending:
+    due = min(user.own_wakes.values(), default=None) if user.own_wakes else None
+    for pending in user.pending:
         if due is None or pending.until < due:
             due = pending.until
     user.due = due

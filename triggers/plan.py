@@ -71,6 +71,6 @@ class Plan:
         swayed = self._swayed.get(event.__class__)
         if swayed is None:
             return False
-        return any(at < event.ts and name in swayed for name, at in user.wakes.items()) or any(
-            pending.until < event.ts and pending.rule in swayed for pending in user.contact.pending
+        return any(at < event.ts and name in swayed for name, at in (user.own_wakes or {}).items()) or any(
+            pending.until < event.ts and pending.rule in swayed for pending in user.pending
         )

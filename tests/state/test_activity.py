@@ -13,9 +13,10 @@ from state.activity import (
     KEPT_HOURS,
     PLATFORMS_LIMIT,
     RECENT_SKUS_LIMIT,
+    SEARCHES,
+    SESSIONS,
+    VIEWS,
     Activity,
-    in_days,
-    in_hours,
 )
 from state.calendar import DAY, HOUR, Days
 from state.fold import apply
@@ -23,6 +24,7 @@ from state.user import User
 from tests.state.orders_model import NOW, local_date
 from tests.triggers.shop import FOLD
 
+KINDS = (VIEWS, SESSIONS, SEARCHES)
 ZONES = ("UTC", "Asia/Shanghai", "America/New_York")
 _TIMES = st.lists(st.integers(NOW - 100 * DAY, NOW), max_size=60)
 
@@ -38,11 +40,9 @@ def test_counts_by_day_and_hour_equal_the_list(zone: str, times: list[int]) -> N
     for width in (7, 30):
         first = local_date(NOW - width * DAY, zone)
         expected = sum(local_date(ts, zone) >= first for ts in times)
-        counts = [activity.views_by_day, activity.sessions_by_day, activity.searches_by_day]
-        assert [in_days(count, NOW, width, days) for count in counts] == [expected] * 3
+        assert [activity.in_days(kind, NOW, width, days) for kind in KINDS] == [expected] * 3
     expected = sum(ts // HOUR >= (NOW - 48 * HOUR) // HOUR for ts in times)
-    hourly = [activity.views_by_hour, activity.sessions_by_hour, activity.searches_by_hour]
-    assert [in_hours(count, NOW, 48) for count in hourly] == [expected] * 3
+    assert [activity.in_hours(kind, NOW, 48) for kind in KINDS] == [expected] * 3
 
 
 @given(_TIMES, st.data())
@@ -50,8 +50,8 @@ def test_buckets_are_bounded_whatever_the_order(times: list[int], data: st.DataO
     activity = Activity()
     for ts in data.draw(st.permutations(times)):
         activity.view(ts, "k1", None, None, Days())
-    assert len(activity.views_by_day) <= KEPT_DAYS
-    assert len(activity.views_by_hour) <= KEPT_HOURS
+    assert len(activity.by_day) <= KEPT_DAYS
+    assert len(activity.by_hour) <= KEPT_HOURS
 
 
 @given(

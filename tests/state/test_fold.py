@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state import activity, cart, contact, events, orders, rfm, user
+from state import activity, cart, contact, events, favourites, orders, rfm, user
 from state.calendar import HOUR
 from state.contact import Contact, Sent
 from state.fold import apply, interest_in
@@ -24,22 +24,18 @@ def _limits(known: User) -> dict[str, tuple[int, int]]:
     return {
         "seen": (len(known.seen), user.SEEN_BYTES),
         "orders_by_day": (len(known.rfm.orders_by_day), rfm.KEPT_DAYS),
+        "by_day": (len(seen.by_day), activity.KEPT_DAYS),
+        "by_hour": (len(seen.by_hour), activity.KEPT_HOURS),
         "net_by_day": (len(known.rfm.net_by_day), rfm.KEPT_DAYS),
         "orders": (len(known.orders.by_id), orders.ORDERS_LIMIT),
         "refunds": (max(len(o.refunds) for o in known.orders.by_id.values()), orders.REFUND_DAYS_LIMIT),
-        "views_by_day": (len(seen.views_by_day), activity.KEPT_DAYS),
-        "sessions_by_day": (len(seen.sessions_by_day), activity.KEPT_DAYS),
-        "searches_by_day": (len(seen.searches_by_day), activity.KEPT_DAYS),
-        "views_by_hour": (len(seen.views_by_hour), activity.KEPT_HOURS),
-        "sessions_by_hour": (len(seen.sessions_by_hour), activity.KEPT_HOURS),
-        "searches_by_hour": (len(seen.searches_by_hour), activity.KEPT_HOURS),
         "seen_on": (len(seen.seen_on), activity.PLATFORMS_LIMIT),
         "viewed": (len(seen.viewed), activity.RECENT_SKUS_LIMIT),
         "categories": (len(seen.categories), activity.CATEGORIES_LIMIT),
         "lines": (len(shelf.lines), cart.LINES_LIMIT),
         "gone": (len(shelf.gone), cart.GONE_LIMIT),
-        "favourites": (len(known.favourites), user.FAVOURITES_LIMIT),
-        "unfavoured": (len(known.unfavoured), user.FAVOURITES_LIMIT),
+        "favourites": (len(known.favourites.skus), favourites.FAVOURITES_LIMIT),
+        "unfavoured": (len(known.favourites.gone), favourites.FAVOURITES_LIMIT),
         "consent": (len(said.consent), contact.CHANNELS_LIMIT),
         "alerts": (len(said.alerts), contact.ALERTS_LIMIT),
     }
@@ -72,7 +68,7 @@ def test_favourites_are_what_the_latest_word_says_in_any_order(changes: list[tup
         kind = events.Favorited if added else events.Unfavorited
         apply(known, kind(event_id=f"e{ts}", ts=ts, user_id="u1", sku=sku), FOLD)
     latest = {sku: max((ts, added) for added, ts, s in changes if s == sku) for _, _, sku in changes}
-    assert known.favourites == {sku: ts for sku, (ts, added) in latest.items() if added}
+    assert known.favourites.skus == {sku: ts for sku, (ts, added) in latest.items() if added}
 
 
 @given(
