@@ -110,9 +110,10 @@ class Installation:
 
     def marks(self) -> int:
         """How many input records are in the state; 0 while nobody can be asked."""
+        shards = self.settings.get("kafka", {}).get("partitions", 1)
         try:
             with redis.Redis.from_url(self.redis_url) as client:
-                keys = [*client.scan_iter(match=f"{{{self.app}:s*}}:marks", count=1000)]
+                keys = [f"{{{self.app}:s{shard:02d}}}:marks" for shard in range(shards)]
                 found = [cast("dict[bytes, bytes]", client.hgetall(key)) for key in keys]
         except (OSError, redis.RedisError):
             return 0

@@ -40,7 +40,7 @@ SETTINGS: Mapping[str, Any] = {
     "policy": {"enabled": False},
     "rules": {"cart_abandoned": CART_ONLY["rules"]["cart_abandoned"]},
 }
-SLOWLY: Mapping[str, Any] = {"engine": {"batch_records": 10, "commit_interval": "1ms", "commit_age": "1ms"}}
+SLOWLY: Mapping[str, Any] = {"engine": {"batch_records": 4, "commit_interval": "1ms", "commit_age": "1ms"}}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def killed_in_the_middle(installation: Installation, total: int) -> Running:
             reached = max(reached, installation.marks())
         time.sleep(rng.uniform(0, 0.05))
         process.kill()
-        print(f"seed {SEED}: killed after {reached} of {total} records")
+        print(f"seed {SEED}: killed after {reached} of {total} records")  # noqa: T201 - shown when the test fails
         process = installation.start("run", "--until-caught-up")
     return process
 

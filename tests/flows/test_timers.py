@@ -1,0 +1,128 @@
+"""Do all timers fire once, in order and in time, however few of them fit into memory?"""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from flows.merge import NEVER
+from flows.timers import Timers
+from state.ledger import Commit, MemoryLedger
+
+USERS = [f"u{n}" for n in range(8)]
+OWNER = "a"
+
+
+class SleepingUsers(RuleBasedStateMachine):
+    """The memory of a shard beside its ledger, against a plain dictionary of due times.
+
+    `wait` is how the desk asks for what is due: commit what is on its way, load, pop.
+    """
+
+    @initialize(limit=st.integers(1, 5))
+    def open(self, limit: int) -> None:
+        self.limit = limit
+        self.ledger = MemoryLedger(10)
+        self.version = self.ledger.open(0, OWNER).version
+        self.timers = Timers(limit)
+        self.due: dict[str, int] = {}
+        self.uncommitted: dict[str, int | None] = {}
+        self.now = 0
+
+    @rule(user=st.sampled_from(USERS), wait=st.integers(0, 30))
+    def sleep(self, user: str, wait: int) -> None:
+        """A user may be asked to wake at once, but never again at a moment that has been decided."""
+        self.set(user, self.now + wait)
+
+    @rule(user=st.sampled_from(USERS))
+    def forget(self, user: str) -> None:
+        if self.due.pop(user, None) is not None:
+            self.uncommitted[user] = None
+
+    @rule(users=st.lists(st.sampled_from(USERS), min_size=1, unique=True))
+    def sleep_until_one_moment(self, users: list[str]) -> None:
+        for user in users:
+            self.set(user, self.now + 7)
+
+    @rule()
+    def commit(self) -> None:
+        self.ledger.begin_commit(0, Commit(OWNER, self.version, timers=self.uncommitted))
+        assert self.ledger.finish_commits() == [True]
+        self.version += 1
+        self.uncommitted = {}
+
+    @rule()
+    def reopen(self) -> None:
+        """A new process knows what is in the ledger, and nothing else."""
+        self.commit()
+        self.version = self.ledger.open(0, OWNER).version
+        self.timers = Timers(self.limit)
+
+    @rule(by=st.integers(1, 20))
+    def wait(self, by: int) -> None:
+        self.now += by
+        fired = self.pop_due(self.now)
+        expected = sorted((due, user) for user, due in self.due.items() if due < self.now)
+        assert [timer for timer in fired if self.due.get(timer[1]) == timer[0]] == expected
+        for _, user in expected:
+            del self.due[user]
+            self.uncommitted[user] = None
+
+    def set(self, user: str, due: int) -> None:
+        self.due[user] = self.uncommitted[user] = due
+        self.timers.set(user, due)
+
+    def pop_due(self, before: int) -> list[tuple[int, str]]:
+        found: list[tuple[int, str]] = []
+        while self.timers.horizon < before - 1:
+            found += self.timers.pop_due(before)
+            self.commit()
+            self.timers.extend(self.ledger.load_timers(0, self.timers.horizon, self.limit), self.limit)
+        found += self.timers.pop_due(before)
+        return sorted(set(found))
+
+    @invariant()
+    def memory_is_bounded(self) -> None:
+        """Timers of one moment may come together; there are as many as users."""
+        assert len(self.timers) <= 2 * self.limit + len(USERS)
+
+    @invariant()
+    def the_heap_has_what_it_says_it_has(self) -> None:
+        """Every timer up to the horizon is in memory, so the next one due is never missed."""
+        near = [due for due in self.due.values() if due <= self.timers.horizon]
+        if near:
+            first = self.timers.next_due()
+            assert first is not None
+            assert first <= min(near)
+
+
+TestSleepingUsers = SleepingUsers.TestCase
+TestSleepingUsers.settings = settings(stateful_step_count=60, deadline=None)
+
+
+def test_a_new_shard_knows_of_no_timer() -> None:
+    timers = Timers(3)
+    timers.set("u1", 5)
+    assert (len(timers), timers.horizon, timers.next_due()) == (0, NEVER, None)
+
+
+@given(st.lists(st.integers(0, 100), min_size=1, max_size=40), st.integers(1, 4))
+def test_the_heap_keeps_the_earliest(due: list[int], limit: int) -> None:
+    timers = Timers(limit)
+    timers.extend([], limit)
+    for number, at in enumerate(due):
+        timers.set(f"u{number}", at)
+    assert len(timers) <= 2 * limit
+    assert timers.pop_due(timers.horizon + 1) == sorted(
+        (at, f"u{number}") for number, at in enumerate(due) if at <= timers.horizon
+    )
+
+
+def test_more_timers_of_one_moment_than_the_limit_come_together() -> None:
+    ledger = MemoryLedger(10)
+    version = ledger.open(0, OWNER).version
+    ledger.begin_commit(0, Commit(OWNER, version, timers=dict.fromkeys(USERS, 50)))
+    timers = Timers(2)
+    timers.extend(ledger.load_timers(0, NEVER, 2), 2)
+    assert [user for _, user in timers.pop_due(51)] == USERS
