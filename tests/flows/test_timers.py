@@ -20,7 +20,7 @@ class SleepingUsers(RuleBasedStateMachine):
     `wait` is how the desk asks for what is due: commit what is on its way, load, pop.
     """
 
-    @initialize(limit=st.integers(1, 5))
+    @initialize(limit=st.integers(1, 3))
     def open(self, limit: int) -> None:
         self.limit = limit
         self.ledger = MemoryLedger(10)
