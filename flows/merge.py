@@ -38,12 +38,15 @@ class LaneQueue:
         for ts in times:
             reached = max(reached, ts)
             effective.append(reached)
+        if max(times, default=NEVER) > NEVER:
+            self.arrived_at = (
+                wall_now  # bad records alone are silence: they say no time, and must not stop it
+            )
         self.reached = reached
         self.items += items
         self.times += effective
         self.offsets += offsets
         self.ended = False
-        self.arrived_at = wall_now
 
     def take(self, bound: int) -> tuple[list[Any], list[int], int]:
         """Items and times up to `bound`, and the offset of the last one."""
@@ -76,10 +79,10 @@ class Merge:
 
     def release(self) -> tuple[list[Any], dict[str, int]]:
         """What may be applied now, in order, and the marks that are true when it has been."""
-        bound = ALWAYS
+        bound, holding = ALWAYS, None
         for queue in self.queues.values():
             if not queue.ended and queue.reached < bound:
-                bound = queue.reached
+                bound, holding = queue.reached, queue
         taken: list[tuple[list[Any], list[int]]] = []
         marks: dict[str, int] = {}
         for queue in self.queues.values():
@@ -88,6 +91,8 @@ class Merge:
                 if items:
                     taken.append((items, times))
                     marks[queue.mark] = last
+            if queue is holding and bound > NEVER:
+                bound -= 1  # more of this instant may come here, and goes before that of the topics to follow
         if len(taken) == 1:
             return taken[0][0], marks
         items = [item for part, _ in taken for item in part]
