@@ -81,6 +81,7 @@ class Shard:
 
         Only users whose last change is in the ledger may go; call when nothing is under way.
         """
+        self._evict_items()
         live = self._users_limit // 2
         surplus = len(self.users) - live
         if surplus <= 0:
@@ -91,9 +92,15 @@ class Shard:
         while len(self.packed) > self._users_limit - live:
             del self.packed[next(iter(self.packed))]
             gone += 1
-        while len(self.items) > self._users_limit:
-            del self.items[next(iter(self.items))]
         return gone
+
+    def _evict_items(self) -> None:
+        """As many items as users; an eighth more goes at once, so that this is rare."""
+        limit = self._users_limit
+        if len(self.items) > limit:
+            clean = [sku for sku in self.items if sku not in self.changed_items]
+            for sku in clean[: len(self.items) - limit + limit // 8]:
+                del self.items[sku]
 
     # changes
 
