@@ -39,9 +39,8 @@ class LaneQueue:
             reached = max(reached, ts)
             effective.append(reached)
         if max(times, default=NEVER) > NEVER:
-            self.arrived_at = (
-                wall_now  # bad records alone are silence: they say no time, and must not stop it
-            )
+            # Bad records alone are silence: they say no time, and must not stop it.
+            self.arrived_at = wall_now
         self.reached = reached
         self.items += items
         self.times += effective

@@ -59,9 +59,11 @@ class Station:
         self._until_caught_up = until_caught_up
         self._follows = follows
         self._committed_at = 0.0
+        self._heartbeat_at = 0.0
         self._offsets_at = 0.0
         self._quiet_since: float | None = None
         self._ending = False
+        self._giving_up = False
         self._busy_until = 0.0
         self._applied_at: float | None = None
         self._observer = Observer(source)
@@ -99,6 +101,9 @@ class Station:
             self._commit_in_time()
         except (StoreUnavailable, Refused) as error:
             self._wait_and_reopen(str(error))
+        except BaseException:
+            self._drop_memory()  # the shards are taken away as we end, and what is theirs would be committed
+            raise
         else:
             self._note_progress()
         self._observer.look(
@@ -108,12 +113,14 @@ class Station:
     def _commit_in_time(self) -> None:
         now, live = time.monotonic(), self.intake.caught_up
         waited = now - self._committed_at
-        heartbeat = waited >= self._cadence.heartbeat_seconds
+        heartbeat = now - self._heartbeat_at >= self._cadence.heartbeat_seconds
         if waited < (self._cadence.interval_seconds if live else self._cadence.age_seconds):
             return
         if not self._desk.commit(heartbeat=heartbeat):
             return
         self._committed_at = now
+        if heartbeat:  # by a clock of its own: busy shards must not keep a quiet one from proving itself
+            self._heartbeat_at = now
         if live or heartbeat:  # live: the trigger waits for this
             self._desk.settle()
             done = time.monotonic()
@@ -140,7 +147,10 @@ class Station:
             self._publisher.publish(parcels)
         except Fenced as error:
             metrics.COMMIT_CONFLICTS.labels(kind="fenced").inc()
-            self._wait_and_reopen(f"publishing was fenced: {error}")
+            if self._giving_up:  # within a rebalance, which opens what stays ours by itself
+                self._drop_memory()
+            else:
+                self._wait_and_reopen(f"publishing was fenced: {error}")
             return
         note_published(parcels)
         for parcel in parcels:
@@ -154,16 +164,17 @@ class Station:
             self._offsets_at = 0.0
         except (StoreUnavailable, Refused) as error:
             log.warning("could not drain, the next start replays it", error=str(error))
-            self._desk.forget_commits()
-            self.shards.clear()
+            self._drop_memory()
 
     def give_up(self, fenced: bool) -> None:
         """The group takes shards away: finish what is theirs, unless somebody else may own them already."""
         if fenced:
             self._desk.forget_commits()
         else:
+            self._giving_up = True
             self.finish()
             self.publish()
+            self._giving_up = False
 
     @property
     def clock(self) -> int:
@@ -200,7 +211,7 @@ class Station:
         """Our memory may not be what the ledger holds: forget it, and open again what is still ours."""
         log.warning("giving the shards up and opening them again", why=why)
         self.trouble = why
-        self._desk.forget_commits()
+        self._drop_memory()
         while not self._should_stop():
             time.sleep(self._retry_seconds)
             self._retry_seconds = min(self._retry_seconds * 2, _RETRY_LAST_SECONDS)
@@ -210,6 +221,11 @@ class Station:
             except StoreUnavailable as error:
                 metrics.STORE_ERRORS.labels(kind="unavailable").inc()
                 self.trouble = str(error)
+
+    def _drop_memory(self) -> None:
+        """It may hold half a batch: changes without their marks, which no later commit may write."""
+        self._desk.forget_commits()
+        self.shards.clear()
 
     def _is_quiet(self, batches: list[ShardBatch]) -> bool:
         """Nothing to read and nothing on its way out; on a followed log for a moment, as letters come back in."""
