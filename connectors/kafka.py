@@ -23,6 +23,13 @@ from connectors.murmur2 import partition
 
 LETTERS = "letters"
 USER_KEYED = ("clickstream", "orders", "customers", "engagement", LETTERS)
+KEY_CHECKED = (
+    "clickstream",
+    "orders",
+    "customers",
+    "engagement",
+    "inventory",
+)  # a context record needs no key
 _KEY_SAMPLE = 256  # one record in this many chunks of a lane has its key checked against its partition
 _METADATA_SECONDS = 10.0
 
@@ -99,10 +106,14 @@ class KafkaLog:
         for message in messages:
             if message.error() is not None:
                 self._note(message, ended)
+                part = None  # the next record looks whether its lane has been said to be at its end
                 continue
             if message.partition() != part or message.topic() != topic:
                 topic, part = message.topic(), message.partition()
-                group = groups.setdefault(self._lane(message), [])
+                lane = self._lane(message)
+                group = groups.setdefault(lane, [])
+                if lane in ended:
+                    ended.remove(lane)  # that was the end before this record came
             group.append(message)
         return Poll([self._chunk(lane, group) for lane, group in groups.items()], ended)
 
@@ -160,6 +171,8 @@ class KafkaLog:
             for role, part in self.lanes(shard)
         ]
         consumer.assign(self._assigned)
+        # librdkafka keeps a partition paused over a rebalance; nobody would know of it and wait for ever.
+        consumer.resume(self._assigned)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._give_up(fenced=False)
@@ -187,7 +200,7 @@ class KafkaLog:
 
     def _check_key(self, lane: Lane, message: Message) -> None:
         key, count = message.key(), self.partitions[lane[0]]
-        if lane[0] == LETTERS:
+        if lane[0] not in KEY_CHECKED:
             return
         if key is None or partition(key, count) != lane[1]:
             what = (

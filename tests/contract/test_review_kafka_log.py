@@ -1,0 +1,151 @@
+"""Does the Kafka log bring every record after a rebalance, and tell the end of a partition only when it is there?"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+
+import pytest
+from confluent_kafka import KafkaError, Producer
+
+from connectors.kafka import KafkaLog
+from connectors.log import Lane
+from tests.servers.kafka import KafkaServer
+
+ROLES = ("clickstream", "orders", "customers", "engagement", "context", "letters")
+CLICKS: Lane = ("clickstream", 0)
+_SECONDS = 30.0
+
+
+class Owner:
+    """Reads every shard from its beginning."""
+
+    def gained(self, shards: list[int]) -> Mapping[Lane, int]:
+        return {}
+
+    def lost(self, shards: list[int], *, fenced: bool) -> None: ...
+
+
+class Shop:
+    def __init__(self, kafka: KafkaServer) -> None:
+        self.kafka = kafka
+        app = uuid.uuid4().hex[:8]
+        self.topics = {role: f"{app}.{role}" for role in ROLES}
+        kafka.create_topics(dict.fromkeys(self.topics.values(), 1))
+        self.log = KafkaLog(
+            self.topics,
+            bootstrap_servers=kafka.bootstrap_servers,
+            group_id=app,
+            instance_id="",
+            batch_records=100,
+            options={},
+        )
+        self.log.start(Owner())
+
+    def write(self, role: str, *values: bytes, key: bytes | None = b"u1") -> None:
+        producer = Producer({"bootstrap.servers": self.kafka.bootstrap_servers})
+        for value in values:
+            producer.produce(self.topics[role], value, key)
+        assert producer.flush(_SECONDS) == 0
+
+    def read(self, lane: Lane, count: int) -> list[bytes | None]:
+        """Everything of a lane until `count` records and its end have come."""
+        found: list[bytes | None] = []
+        ended = False
+        deadline = time.monotonic() + _SECONDS
+        while len(found) < count or not ended:
+            assert time.monotonic() < deadline, f"{len(found)} records of {lane}, ended: {ended}"
+            polled = self.log.poll(0.1)
+            for chunk in polled.chunks:
+                if chunk.lane == lane:
+                    found += chunk.values
+                    ended = False
+            ended = ended or lane in polled.ended
+        return found
+
+
+@pytest.fixture
+def shop(kafka: KafkaServer) -> Iterator[Shop]:
+    made = Shop(kafka)
+    yield made
+    made.log.close()
+
+
+def test_a_paused_lane_is_read_again_when_its_shard_is_gained_again(shop: Shop) -> None:
+    """librdkafka keeps the pause; a shard whose lane nobody resumes would wait for it for ever."""
+    shop.write("clickstream", b"1", b"2")
+    assert shop.read(CLICKS, 2) == [b"1", b"2"]
+    shop.log.pause([CLICKS])
+    shop.log.reopen()
+    assert shop.read(CLICKS, 2) == [b"1", b"2"]
+
+
+def test_the_end_is_told_again_after_a_pause(shop: Shop) -> None:
+    shop.write("clickstream", b"1")
+    assert shop.read(CLICKS, 1) == [b"1"]
+    shop.log.pause([CLICKS])
+    shop.write("clickstream", b"2")
+    shop.log.poll(0.5)
+    shop.log.resume([CLICKS])
+    assert shop.read(CLICKS, 1) == [b"2"]
+
+
+def test_a_context_record_needs_no_key(shop: Shop) -> None:
+    shop.write("context", b"{}", key=None)
+    assert shop.read(("context", 0), 1) == [b"{}"]
+
+
+class Said:
+    """What librdkafka hands out: a record, or the end of its partition."""
+
+    def __init__(self, topic: str, offset: int, *, end: bool = False) -> None:
+        self._topic, self._offset, self._end = topic, offset, end
+
+    def error(self) -> KafkaError | None:
+        return KafkaError(KafkaError._PARTITION_EOF) if self._end else None
+
+    def topic(self) -> str:
+        return self._topic
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self._offset
+
+    def value(self) -> bytes:
+        return b"{}"
+
+    def key(self) -> bytes:
+        return b"u1"
+
+
+class Saying:
+    def __init__(self, *said: Said) -> None:
+        self._said = said
+
+    def poll(self, timeout: float) -> Said:
+        return self._said[0]
+
+    def consume(self, count: int, timeout: float) -> list[Said]:
+        return [*self._said[1:]]
+
+
+def test_an_end_that_records_have_followed_is_no_end(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    clicks, orders = shop.topics["clickstream"], shop.topics["orders"]
+    saying = Saying(
+        Said(clicks, 0),
+        Said(clicks, 1, end=True),
+        Said(clicks, 1),
+        Said(orders, 0),
+        Said(orders, 1, end=True),
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.log, "_consumer", saying)
+        polled = shop.log.poll(0.0)
+    assert polled.ended == [("orders", 0)]
+    assert [(chunk.lane, chunk.offsets) for chunk in polled.chunks] == [
+        (CLICKS, [0, 1]),
+        (("orders", 0), [0]),
+    ]
