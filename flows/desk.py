@@ -180,7 +180,6 @@ class Desk:
             if ts > clock:
                 shard.clock = clock = ts
             late = ts < clock - lateness
-            late_events += late
             user_id = event.user_id or event.anonymous_id
             user = users[user_id]
             before = user.due
@@ -191,6 +190,7 @@ class Desk:
             if applied is DUPLICATE:
                 duplicates += 1
                 continue
+            late_events += late
             dirty[user_id] = user
             if applied.watches is not None:
                 shard.watching.setdefault(applied.watches, {})[user_id] = ts

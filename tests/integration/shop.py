@@ -25,7 +25,7 @@ class KafkaShop(Installation):
         directory: Path,
         kafka: KafkaServer,
         redis_url: str,
-        settings: dict[str, Any],
+        settings: Mapping[str, Any],
         *,
         partitions: int,
     ) -> None:
