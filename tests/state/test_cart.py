@@ -109,3 +109,17 @@ def test_what_was_taken_out_is_remembered_within_bounds() -> None:
     cart.remove(9, "e", "k-last", None)
     assert len(cart.gone) == GONE_LIMIT
     assert "k-last" in cart.gone
+
+
+def test_at_one_moment_the_event_read_later_counts() -> None:
+    cart = Cart()
+    cart.add(5, "e1", "k1", 1, 100, None)
+    cart.remove(5, "e2", "k1", None)
+    assert cart.lines == {}
+    cart.add(5, "e3", "k1", 1, 90, None)
+    cart.add(5, "e4", "k1", 1, 80, None)
+    assert (cart.lines["k1"].quantity, cart.lines["k1"].price, cart.anchor) == (2, 80, "e4")
+    cart.clear(5, "e5")
+    assert (cart.lines, cart.anchor) == ({}, "e5")
+    cart.add(5, "e6", "k1", 1, 100, None)
+    assert cart.anchor == "e6"

@@ -13,6 +13,7 @@ from state import activity, cart, contact, events, favourites, orders, rfm, user
 from state.calendar import HOUR
 from state.contact import Contact, Sent
 from state.fold import apply, interest_in
+from state.orders import Orders
 from state.user import User, pack
 from tests.state.history import START, happening
 from tests.triggers.shop import FOLD
@@ -155,3 +156,17 @@ def test_episodes_remember_their_highest_step_and_the_oldest_makes_room() -> Non
         said.remember("rule", f"later{number}", 1, 7)
     assert len(said.episodes["rule"]) == contact.EPISODES_LIMIT
     assert said.step_of("rule", "a") == 0
+
+
+def test_orders_that_are_over_make_room_before_older_ones_in_flight() -> None:
+    known = Orders()
+    for number in range(orders.ORDERS_LIMIT):
+        known.get(f"o{number}").placed_at = number
+    known.get("o5").delivered_at = 99
+    known.get("o7").cancelled_at = 99
+    known.get("o9").placed_at = None  # only its payment is known
+    for number in range(4):
+        known.get(f"new{number}").placed_at = number
+    assert set(known.by_id) == {f"o{n}" for n in range(1, 32) if n not in (5, 7, 9)} | {
+        f"new{n}" for n in range(4)
+    }

@@ -73,3 +73,12 @@ def test_the_category_is_kept_when_news_does_not_name_it() -> None:
     apply_item(item, StockChanged(event_id="e1", ts=1, sku="k1", available=1, category="tea"), LOW)
     apply_item(item, _stock(2, 1), LOW)
     assert item.category == "tea"
+
+
+def test_of_two_facts_of_one_moment_the_one_read_later_counts() -> None:
+    item = Item()
+    for name, available in (("a", 5), ("b", 0)):
+        apply_item(item, StockChanged(event_id=name, ts=7, sku="k1", available=available), LOW)
+    for name, price in (("a", 5), ("b", 4)):
+        apply_item(item, PriceChanged(event_id=name, ts=7, sku="k1", price=price), LOW)
+    assert (item.available, item.price) == (0, 4)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from state import events
 from state.calendar import DAY, HOUR, MINUTE
@@ -16,8 +17,8 @@ from tests.state.history import START, USER, happening
 from tests.triggers.golden import plan_of
 from tests.triggers.shop import FOREVER, Shop
 from triggers.catalog import RULES
-from triggers.plan import Plan
-from triggers.trigger import Defer, Publish
+from triggers.plan import Armed, Plan
+from triggers.trigger import Claim, Defer, Publish, Reason, Suppress
 
 ALL: dict[str, dict[str, Any]] = {rule.name: {} for rule in RULES}
 PAUSES = (0, 1, MINUTE, 10 * MINUTE, HOUR, 7 * HOUR, DAY, 20 * DAY)
@@ -136,3 +137,63 @@ def test_a_deferred_trigger_of_a_rule_switched_off_is_stale() -> None:
     shop.advance(FOREVER)
     verdicts = [(type(d.outcome).__name__, str(d.outcome.reason)) for d in shop.decisions]  # type: ignore[union-attr]
     assert verdicts == [("Defer", "quiet_hours"), ("Suppress", "stale")]
+
+
+def test_a_deferred_trigger_of_a_rule_that_has_a_new_version_is_stale() -> None:
+    shop = Shop(plan_of({"first_order_nudge": {}}, {}))
+    shop.take(events.Registered(event_id="e1", ts=0, user_id=USER), 0)
+    shop.advance(DAY + 1)
+    newer = plan_of({"first_order_nudge": {}}, {})
+    known = newer.armed["first_order_nudge"]
+    newer.armed["first_order_nudge"] = Armed(structs.replace(known.rule, version=2), known.params)
+    shop.replan(newer)
+    shop.advance(FOREVER)
+    assert [d.outcome for d in shop.decisions][1:] == [Suppress(Reason.STALE)]
+
+
+def test_what_cannot_wait_for_want_of_room_is_refused() -> None:
+    shop = Shop(plan_of({"payment_pending": {"quiet_hours": "defer", "valid_for": "1d"}}, {}))
+    line = events.Line(sku="k1", quantity=1)
+    for number in range(PENDING_LIMIT + 2):
+        name = f"o{number}"
+        ts = number * MINUTE
+        shop.take(
+            events.OrderPlaced(event_id=name, ts=ts, user_id=USER, order_id=name, lines=(line,), total=1), ts
+        )
+    shop.advance(FOREVER)
+    refused = [d.candidate.anchor for d in shop.decisions if d.outcome == Suppress(Reason.PENDING_FULL)]
+    assert refused == ["o16", "o17"]
+    assert sum(isinstance(d.outcome, Publish) for d in shop.decisions) == PENDING_LIMIT
+
+
+def _edge_for_a_buyer(plan: Plan) -> Shop:
+    """A fall told by letter, while this side knows nothing of the SKU's stock."""
+    shop = Shop(plan)
+    shop.take(events.CartItemAdded(event_id="e1", ts=0, user_id=USER, sku="k1", quantity=1, price=1), 0)
+    shop.take(events.StockEdge(event_id="e2", ts=HOUR, sku="k1", edge="low", available=2), HOUR)
+    return shop
+
+
+def test_the_first_wave_does_not_wait_for_a_timer() -> None:
+    shop = _edge_for_a_buyer(plan_of({"low_stock": {}}, None))
+    assert [(d.at, d.candidate.anchor) for d in shop.decisions] == [(HOUR, "k1:e2")]
+
+
+def test_where_stock_is_not_known_the_word_of_the_edge_counts() -> None:
+    shop = _edge_for_a_buyer(plan_of({"low_stock": {"reach_per_unit": 3}}, None))
+    (decision,) = shop.decisions
+    assert decision.candidate.reason == "only 2 left of an item in the cart"
+    assert decision.candidate.claim == Claim("low_stock:k1:e2", "k1", 6)
+
+
+def test_stages_of_customers_from_before_the_rule_are_found_at_their_next_visit() -> None:
+    shop = Shop(plan_of({}, None))
+    line = events.Line(sku="k1", quantity=1)
+    shop.take(events.OrderPlaced(event_id="e1", ts=0, user_id=USER, order_id="o", lines=(line,), total=1), 0)
+    shop.take(events.OrderPaid(event_id="e2", ts=0, user_id=USER, order_id="o"), 0)
+    shop.replan(plan_of({"stage_changed": {}}, None))
+    shop.take(events.SessionStarted(event_id="e3", ts=DAY, user_id="stranger"), DAY)
+    shop.take(events.SessionStarted(event_id="e4", ts=DAY, user_id=USER), DAY)
+    assert [(d.candidate.anchor, d.candidate.fields) for d in shop.decisions] == [
+        ("e4", {"from": None, "to": "new"})
+    ]
