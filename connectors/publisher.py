@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from connectors import metrics
 from connectors.kafka import LETTERS, LIBRDKAFKA, KafkaLog
+from connectors.log import LogError
 from state.ledger import Entry
 
 _COMMIT_SECONDS = 30.0
@@ -182,6 +183,11 @@ class KafkaPublisher:
             self._abort()
             metrics.PUBLISH_TRANSACTIONS.labels(result="abort").inc()
             raise Fenced(cause.name()) from error
+        if cause.code() in _HOPELESS:
+            raise LogError(
+                f"Kafka does not take what is to be published, and waiting will not mend it: {cause.name()}: "
+                f"{cause.str()}. Nothing is lost: the next start publishes it"
+            ) from error
         metrics.PUBLISH_TRANSACTIONS.labels(result="unknown").inc()
         log.warning("publishing did not succeed, asking what is out", error=cause.name())
         while True:
@@ -224,5 +230,16 @@ _FENCED = frozenset(
         KafkaError.REBALANCE_IN_PROGRESS,
         KafkaError._FENCED,
         KafkaError.INVALID_PRODUCER_EPOCH,
+    )
+)
+_HOPELESS = frozenset(
+    (
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._UNKNOWN_PARTITION,
     )
 )

@@ -13,7 +13,7 @@ from msgspec import Struct
 from config.load import plan_of
 from config.settings import Settings
 from connectors.codec import Decoder, Rejected
-from connectors.envelope import dead_letter, dead_letter_line
+from connectors.envelope import Headers, Record, dead_letter, dead_letter_line
 from connectors.file_log import FileLog, FilePublisher
 from connectors.kafka import KafkaLog
 from connectors.log import InputLog, Lane
@@ -34,6 +34,9 @@ from triggers.trigger import Decision
 LINE_LIMIT = (
     16 * 1024 * 1024
 )  # a longer line of a file log is cut in its dead letter; memory is bounded by it
+# Key and value of a dead letter on Kafka; with its headers it must fit a topic of default settings (1,000,000
+# bytes in librdkafka): one that nobody takes would stop the triggers behind it for ever.
+DEAD_LETTER_BYTES = 950_000
 OUTPUTS = ("letters", "triggers", "decisions", "dead_letters")
 
 
@@ -148,12 +151,22 @@ def dead_letters_of(settings: Settings, *, as_line: bool) -> Callable[..., DeadL
         if as_line:
             kept = dead_letter_line(why, topic=topic, partition=part, offset=offset, value=value)
         else:
-            key, kept, headers = dead_letter(
-                why, topic=topic, partition=part, offset=offset, key=key, value=value
+            key, kept, headers = _cut(
+                *dead_letter(why, topic=topic, partition=part, offset=offset, key=key, value=value)
             )
         return DeadLetter(lane[0], f"{topic}/{part}/{offset}", why.reason, key, kept, headers)
 
     return encode
+
+
+def _cut(key: bytes | None, value: bytes, headers: Headers) -> Record:
+    """Untouched, unless it is larger than any reader could be promised: then its beginning, and a header says so."""
+    size = len(key or b"")
+    if size + len(value) <= DEAD_LETTER_BYTES:
+        return key, value, headers
+    said = ("beckon.cut", f"key {size}, value {len(value)}".encode())
+    key = key and key[:DEAD_LETTER_BYTES]
+    return key, value[: DEAD_LETTER_BYTES - len(key or b"")], [*headers, said]
 
 
 def station_of(

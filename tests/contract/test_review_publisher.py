@@ -1,0 +1,73 @@
+"""Does a record that no topic would take stop everything behind it?"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any, cast
+
+import pytest
+from confluent_kafka import KafkaError, Producer
+
+from config.load import load
+from connectors.codec import Rejected, RejectReason
+from connectors.kafka import KafkaLog
+from connectors.log import LogError
+from connectors.publisher import KafkaPublisher, Parcel
+from flows import assemble
+from flows.dead_letter import DeadLetter
+from state.ledger import Entry
+from tests.servers.kafka import KafkaServer
+
+
+@pytest.mark.parametrize("key", [b"u1", b"k" * 1_000_000, None])
+def test_a_dead_letter_fits_its_topic_whatever_came_in(kafka: KafkaServer, key: bytes | None) -> None:
+    """The broker took the record as it was; ours adds headers, and librdkafka has a limit of its own."""
+    value = b"v" * 1_048_000
+    letter = dead_letter(key, value)
+    topic = f"dead{uuid.uuid4().hex[:8]}"
+    kafka.create_topics({topic: 1})
+    failed: list[KafkaError | None] = []
+    headers: Any = letter.headers
+    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "enable.idempotence": True})
+    producer.produce(
+        topic, letter.value, letter.key, headers=headers, on_delivery=lambda e, _: failed.append(e)
+    )
+    assert producer.flush(30) == 0
+    assert failed == [None]
+    assert value.startswith(letter.value)
+    assert dict(letter.headers)["beckon.cut"] == f"key {len(key or b'')}, value {len(value)}".encode()
+
+
+def test_a_dead_letter_of_an_ordinary_size_is_untouched() -> None:
+    value = b"v" * 900_000
+    letter = dead_letter(b"u1", value)
+    assert (letter.key, letter.value) == (b"u1", value)
+    assert "beckon.cut" not in dict(letter.headers)
+
+
+def test_what_no_waiting_mends_ends_with_words(kafka: KafkaServer) -> None:
+    publisher = KafkaPublisher(
+        cast("KafkaLog", NoLog()),
+        {"triggers": "nowhere"},
+        bootstrap_servers=kafka.bootstrap_servers,
+        transactional_id=uuid.uuid4().hex,
+        guarantee="exactly_once",
+        transaction_timeout_ms=10_000,
+        options={},
+    )
+    entry = Entry("a", 1, "i", "triggers", 0, b"u1", b"v" * 2_000_000)
+    with pytest.raises(LogError, match="MSG_SIZE_TOO_LARGE"):
+        publisher.publish([Parcel(0, [entry], {}, "a:1")])
+
+
+class NoLog:
+    """Knows of no cursor."""
+
+    def cursors(self, shards: Iterable[int]) -> dict[int, str | None]:
+        return dict.fromkeys(shards)
+
+
+def dead_letter(key: bytes | None, value: bytes) -> DeadLetter:
+    encode = assemble.dead_letters_of(load(None, {}, ["source.kind=kafka"]), as_line=False)
+    return encode(("clickstream", 0), 7, key, value, Rejected(RejectReason.TOO_LARGE, "x" * 200))
