@@ -164,7 +164,13 @@ class KafkaLog:
         metrics.REBALANCES.inc()
         self.shards = sorted(tp.partition for tp in partitions)
         self.group_metadata = consumer.consumer_group_metadata()
-        positions = self._assignment.gained(self.shards)
+        try:
+            positions = self._assignment.gained(self.shards)
+        except BaseException:
+            consumer.assign(
+                []
+            )  # else librdkafka reads the letters alone, from the group's offsets or an error
+            raise
         self._assigned = [
             TopicPartition(self._topics[role], part, positions.get((role, part), OFFSET_BEGINNING))
             for shard in self.shards

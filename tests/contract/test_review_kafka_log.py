@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, Producer
 
 from connectors.kafka import KafkaLog
 from connectors.log import Lane
+from state.redis_ledger import StoreUnavailable
 from tests.servers.kafka import KafkaServer
 
 ROLES = ("clickstream", "orders", "customers", "engagement", "context", "letters")
@@ -19,9 +20,14 @@ _SECONDS = 30.0
 
 
 class Owner:
-    """Reads every shard from its beginning."""
+    """Reads every shard from its beginning; its store may be away for so many times."""
+
+    away = 0
 
     def gained(self, shards: list[int]) -> Mapping[Lane, int]:
+        if self.away:
+            self.away -= 1
+            raise StoreUnavailable("away")
         return {}
 
     def lost(self, shards: list[int], *, fenced: bool) -> None: ...
@@ -41,7 +47,8 @@ class Shop:
             batch_records=100,
             options={},
         )
-        self.log.start(Owner())
+        self.owner = Owner()
+        self.log.start(self.owner)
 
     def write(self, role: str, *values: bytes, key: bytes | None = b"u1") -> None:
         producer = Producer({"bootstrap.servers": self.kafka.bootstrap_servers})
@@ -56,7 +63,11 @@ class Shop:
         deadline = time.monotonic() + _SECONDS
         while len(found) < count or not ended:
             assert time.monotonic() < deadline, f"{len(found)} records of {lane}, ended: {ended}"
-            polled = self.log.poll(0.1)
+            try:
+                polled = self.log.poll(0.1)
+            except StoreUnavailable:
+                self.log.reopen()
+                continue
             for chunk in polled.chunks:
                 if chunk.lane == lane:
                     found += chunk.values
@@ -70,6 +81,14 @@ def shop(kafka: KafkaServer) -> Iterator[Shop]:
     made = Shop(kafka)
     yield made
     made.log.close()
+
+
+def test_a_store_that_is_away_while_shards_are_gained_is_waited_for(shop: Shop) -> None:
+    """Nothing is read meanwhile: not from the group's offsets, and not into an error about them."""
+    shop.write("clickstream", b"1")
+    shop.owner.away = 2
+    assert shop.read(CLICKS, 1) == [b"1"]
+    assert shop.owner.away == 0
 
 
 def test_a_paused_lane_is_read_again_when_its_shard_is_gained_again(shop: Shop) -> None:
