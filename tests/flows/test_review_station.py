@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -132,11 +133,13 @@ def test_a_quiet_shard_proves_itself_while_another_is_busy(
     monkeypatch.setattr(process.ledger, "begin_commit", note)
     (tmp_path / "clickstream").mkdir(exist_ok=True)
     with (tmp_path / "clickstream" / "0.jsonl").open("ab", buffering=0) as file:
-        for number in range(100):
+        number, until = 0, time.monotonic() + 0.2
+        while time.monotonic() < until:
+            number += 1
             file.write(json.encode(view(number, T0 + number)) + b"\n")
             process.round()
-    assert committed.count(0) > 20
-    assert committed.count(1) > 1
+    assert committed.count(0) > 20, "busy all the time"
+    assert committed.count(1) > 2
 
 
 def test_being_fenced_while_giving_up_asks_for_nothing_new(
