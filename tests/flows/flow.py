@@ -125,6 +125,7 @@ class Flow:
         finally:
             publisher.close()
             source.close()
+            self.ledger.abandon_commits()  # as a connection that is closed with answers unread
 
     def lines(self, role: str) -> list[dict[str, Any]]:
         """What is in an output topic, partition by partition."""
