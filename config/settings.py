@@ -81,11 +81,9 @@ class Engine(Section, frozen=True):
     commit_age: Duration
     batch_records: Positive
     queued_records: Positive
-    outbox_entries: Positive
     watchers_per_sku: Positive
     loaded_timers: Positive
     heartbeat: Duration
-    drain_timeout: Duration
 
 
 class Time(Section, frozen=True):

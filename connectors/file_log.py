@@ -112,6 +112,7 @@ class FilePublisher:
         self._topics = dict(topics)
         self._partitions = partitions
         self._writers: dict[tuple[str, int], FileWriter] = {}
+        self.trouble: str | None = None
 
     def resume(self, shard: int, outbox: Sequence[Entry], trimmed_to: str) -> Resumed:
         tails: dict[tuple[str, int], set[bytes]] = {}

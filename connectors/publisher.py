@@ -7,7 +7,7 @@ cursor: the label of the last entry published. So after any crash the cursor say
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import structlog
@@ -25,11 +25,12 @@ log = structlog.get_logger("publisher")
 
 
 class Parcel(Struct):
-    """What one shard sends: entries in outbox order, the marks they follow from, the cursor when they are out."""
+    """What one shard sends: entries in outbox order, the marks they follow from, the cursor before and after."""
 
     shard: int
     entries: list[Entry]
     marks: Mapping[str, int]
+    cursor_before: str
     cursor: str
 
 
@@ -46,6 +47,10 @@ class Resumed(Struct):
 
 
 class Publisher(Protocol):
+    """`trouble`: why nothing goes out at the moment, in words; None when all is well."""
+
+    trouble: str | None
+
     def resume(self, shard: int, outbox: Sequence[Entry], trimmed_to: str) -> Resumed: ...
 
     def publish(self, parcels: Sequence[Parcel]) -> None:
@@ -70,6 +75,7 @@ class KafkaPublisher:
         transactional_id: str,
         guarantee: Literal["exactly_once", "at_least_once"],
         transaction_timeout_ms: int,
+        should_stop: Callable[[], bool],
         options: Mapping[str, Any],
     ) -> None:
         self._source = source
@@ -88,13 +94,17 @@ class KafkaPublisher:
         if self._transactional:
             self._config["transactional.id"] = transactional_id
             self._config["transaction.timeout.ms"] = transaction_timeout_ms
+        self._should_stop = should_stop
+        self.trouble: str | None = None
         self._failed: list[str] = []
         self._producer = self._new_producer()
 
     def resume(self, shard: int, outbox: Sequence[Entry], trimmed_to: str) -> Resumed:
         cursor = self._source.cursors([shard])[shard]
+        if not cursor and trimmed_to:
+            raise UnknownCursor(shard, "an unknown point (the group's offsets are gone)")
         if not cursor or cursor == trimmed_to:
-            return Resumed(list(outbox), cursor or trimmed_to)
+            return Resumed(list(outbox), cursor or "")
         for at, entry in enumerate(outbox):
             if cursor == cursor_of(entry):
                 return Resumed(list(outbox[at + 1 :]), cursor)
@@ -190,7 +200,8 @@ class KafkaPublisher:
             ) from error
         metrics.PUBLISH_TRANSACTIONS.labels(result="unknown").inc()
         log.warning("publishing did not succeed, asking what is out", error=cause.name())
-        while True:
+        self.trouble = f"publishing: {cause.name()}"
+        while not self._should_stop():
             try:
                 # An outcome that is not known may still come true: only a new epoch of the producer ends it.
                 self._producer = self._new_producer()
@@ -199,7 +210,18 @@ class KafkaPublisher:
                 log.warning("no answer from the broker, waiting", error=again.args[0].name())
                 time.sleep(_RETRY_SECONDS)
             else:
-                return all(found[parcel.shard] == parcel.cursor for parcel in parcels)
+                self.trouble = None
+                return self._is_out(parcels, found)
+        raise Fenced("stopping before it is known what is out: the next start asks")
+
+    @staticmethod
+    def _is_out(parcels: Sequence[Parcel], found: Mapping[int, str | None]) -> bool:
+        """A transaction is out whole or not at all; a cursor that is neither is somebody else's."""
+        if all(found[parcel.shard] == parcel.cursor for parcel in parcels):
+            return True
+        if all((found[parcel.shard] or "") == parcel.cursor_before for parcel in parcels):
+            return False
+        raise Fenced("somebody else has published for these shards")
 
     def _abort(self) -> None:
         if self._transactional:
@@ -217,8 +239,9 @@ class UnknownCursor(Exception):
 
     def __init__(self, shard: int, cursor: str) -> None:
         super().__init__(
-            f"shard {shard}: Kafka has published up to {cursor}, which its ledger in Redis does not know: Redis lost "
-            "acknowledged writes. Publishing would repeat triggers; restore Redis from a newer copy"
+            f"shard {shard}: Kafka has published up to {cursor}, which its ledger in Redis does not know. Either has "
+            "lost acknowledged writes, and publishing would repeat triggers: restore Redis from a newer copy, or the "
+            "group's offsets; or begin anew under another `app` and `kafka.group_id`"
         )
 
 

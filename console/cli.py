@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +13,18 @@ from typing import Annotated, Final
 
 import typer
 
-from console.options import FAILED, Config, Overrides, arguments_of, duration, moment, settings_of, told
+from console.options import (
+    FAILED,
+    WRONG_USAGE,
+    Config,
+    Overrides,
+    arguments_of,
+    duration,
+    moment,
+    say_error,
+    settings_of,
+    told,
+)
 from state.calendar import Duration, millis
 
 WORKER: Final = "BECKON_WORKER"  # set in the child processes of `run --workers N`
@@ -73,6 +84,9 @@ def run(
 ) -> None:
     """Run the service until it is stopped; on its own Redis, file log and demo shop unless configured."""
     settings = settings_of(config, overrides)
+    if workers > 1 and settings.source.kind == "files":
+        say_error("--workers needs Kafka: a file has one writer, so the file log serves one process")
+        raise typer.Exit(WRONG_USAGE)
     with told():
         from connectors import metrics
         from console.live import Display, console_for
@@ -136,7 +150,7 @@ def demo(
     with told():
         from flows import shop
 
-        written = shop.run(settings, rate, duration_ms)
+        written = shop.run(settings, rate, duration_ms, _say_once("open: the past is written"))
     print(f"{written} events written")
 
 
@@ -222,6 +236,11 @@ def create(config: Config = None, overrides: Overrides = None) -> None:
     for problem in wrong:
         print(f"beckon: {problem}", file=sys.stderr)
     raise typer.Exit(FAILED if wrong else 0)
+
+
+def _say_once(line: str) -> Callable[[], None]:
+    said = iter((line,))
+    return lambda: _print(said)
 
 
 def _print(lines: Iterable[str]) -> None:

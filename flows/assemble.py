@@ -120,6 +120,7 @@ def publisher_of(settings: Settings, source: InputLog, choices: Choices) -> Publ
             transactional_id=f"{settings.app}.{choices.instance_id or secrets.token_hex(8)}",
             guarantee=settings.delivery.guarantee,
             transaction_timeout_ms=int(settings.delivery.transaction_timeout),  # librdkafka reads str()
+            should_stop=choices.should_stop,
             options=settings.kafka.options,
         )
     return FilePublisher(

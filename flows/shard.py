@@ -177,7 +177,7 @@ class Shard:
     def parcel(self) -> Parcel:
         """What may go out now: everything acknowledged, and the cursor for when it is out."""
         cursor = cursor_of(self.acked[-1]) if self.acked else self.cursor
-        return Parcel(self.number, self.acked, self.committed_marks, cursor)
+        return Parcel(self.number, self.acked, self.committed_marks, self.cursor, cursor)
 
     def published(self) -> None:
         """Everything acknowledged is out."""

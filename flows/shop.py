@@ -6,11 +6,12 @@ An input that somebody wrote before is taken up where it ended: the shop's past 
 from __future__ import annotations
 
 import contextlib
+import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +28,7 @@ from flows.stop import Stop
 
 _SLEEP_LIMIT_MS = 50
 _FLUSH_SECONDS = 10.0
+_PAST_SECONDS = 30.0
 _TAIL = 20
 
 
@@ -42,14 +44,17 @@ class Inputs(Protocol):
     def close(self) -> None: ...
 
 
-def run(settings: Settings, rate: float | None, duration_ms: int | None) -> int:
-    """Write until told to stop or `duration_ms` is over; the number of records written."""
+def run(settings: Settings, rate: float | None, duration_ms: int | None, on_live: Callable[[], None]) -> int:
+    """Write until told to stop or `duration_ms` is over; the number of records written.
+
+    `on_live` is called, again and again, when all that was due is written and the shop waits for the clock.
+    """
     stop = Stop(duration_ms)
     with stop.on_signals():
-        return _write(settings, rate, stop)
+        return _write(settings, rate, stop, on_live)
 
 
-def _write(settings: Settings, rate: float | None, should_stop: Stop) -> int:
+def _write(settings: Settings, rate: float | None, should_stop: Stop, on_live: Callable[[], None]) -> int:
     demo = settings.demo
     inputs = _inputs(settings)
     now = wall_ms()
@@ -65,6 +70,7 @@ def _write(settings: Settings, rate: float | None, should_stop: Stop) -> int:
         for record in shop.events():
             while (wait := pace.wait_ms(record.ts, wall_ms())) > 0:
                 inputs.flush()
+                on_live()
                 if should_stop():
                     return written
                 time.sleep(min(wait, _SLEEP_LIMIT_MS) / 1000)
@@ -77,14 +83,22 @@ def _write(settings: Settings, rate: float | None, should_stop: Stop) -> int:
 
 @contextlib.contextmanager
 def beside(settings: Settings, config_args: list[str]) -> Iterator[None]:
-    """The shop as a process of its own, for as long as the service runs: it must not take the flow's time."""
+    """The shop as a process of its own, for as long as the service runs: it must not take the flow's time.
+
+    Begins when the shop's past is written. Files are written one after the other, and a flow that found one
+    at its end before the next was written would take the rest of the past for late.
+    """
     command = [sys.executable, "-m", "console.cli", "demo", *config_args]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 - ourselves
+    child = subprocess.Popen(  # noqa: S603 - ourselves
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
+    )
     try:
+        assert child.stdout is not None
+        select.select([child.stdout], [], [], _PAST_SECONDS)  # its first line, or its end
         yield
     finally:
         child.send_signal(signal.SIGTERM)
-        child.wait(_FLUSH_SECONDS)
+        child.communicate(timeout=_FLUSH_SECONDS)
 
 
 def _inputs(settings: Settings) -> Inputs:

@@ -69,7 +69,7 @@ class Station:
         self._observer = Observer(source)
         self._retry_seconds = _RETRY_FIRST_SECONDS
         self.progress_at = time.monotonic()
-        self.trouble: str | None = "starting"
+        self.trouble: str | None = None
 
     def start(self, intake: Intake) -> None:
         self.intake = intake
@@ -189,8 +189,9 @@ class Station:
 
     @property
     def ready(self) -> tuple[bool, str]:
-        if self.trouble is not None:
-            return False, self.trouble
+        trouble = self.trouble or self._publisher.trouble
+        if trouble is not None:
+            return False, trouble
         if not self.shards:
             return False, "no shards yet"
         return True, f"{len(self.shards)} shard{'s' if len(self.shards) != 1 else ''} owned"
@@ -203,9 +204,11 @@ class Station:
         return silent < limit, f"last full round {silent:.1f} s ago, {limit:.0f} s are allowed"
 
     def _note_progress(self) -> None:
-        self.progress_at = time.monotonic()
-        self.trouble = None
-        self._retry_seconds = _RETRY_FIRST_SECONDS
+        """A round over shards proves the store by its heartbeat; one over none proves nothing while in trouble."""
+        if self.shards or self.trouble is None:
+            self.progress_at = time.monotonic()
+            self.trouble = None
+            self._retry_seconds = _RETRY_FIRST_SECONDS
 
     def _wait_and_reopen(self, why: str) -> None:
         """Our memory may not be what the ledger holds: forget it, and open again what is still ours."""

@@ -54,11 +54,12 @@ def test_what_no_waiting_mends_ends_with_words(kafka: KafkaServer) -> None:
         transactional_id=uuid.uuid4().hex,
         guarantee="exactly_once",
         transaction_timeout_ms=10_000,
+        should_stop=lambda: False,
         options={},
     )
     entry = Entry("a", 1, "i", "triggers", 0, b"u1", b"v" * 2_000_000)
     with pytest.raises(LogError, match="MSG_SIZE_TOO_LARGE"):
-        publisher.publish([Parcel(0, [entry], {}, "a:1")])
+        publisher.publish([Parcel(0, [entry], {}, "", "a:1")])
 
 
 class NoLog:
