@@ -109,10 +109,16 @@ class Orders(Struct, array_like=True, gc=False):
             self.first_counted = first.anchor if on_placed else first.paid_event
 
     def _make_room(self) -> None:
-        """Forget an order that is over or of which only a trace is known, else the oldest."""
-        done = [
-            key
-            for key, o in self.by_id.items()
-            if o.cancelled_at is not None or o.delivered_at is not None or o.placed_at is None
-        ]
-        del self.by_id[done[0] if done else next(iter(self.by_id))]
+        del self.by_id[min(self.by_id, key=lambda order_id: _worth(self.by_id[order_id]))]
+
+
+def _worth(order: Order) -> int:
+    """What a full map forgets first, of equals the oldest: what is over, what has counted, a mere trace.
+
+    A payment that came before its order is no trace: to forget it would be to lose the order.
+    """
+    if order.cancelled_at is not None or (order.delivered_at is not None and order.placed_at is not None):
+        return 0
+    if order.counted_at is not None:
+        return 1
+    return 2 if order.placed_at is None and order.paid_at is None else 3

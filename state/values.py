@@ -10,7 +10,9 @@ from msgspec import Meta
 MAX_ID_LENGTH = 128
 LAST_TS = 7_258_118_400_000  # year 2200: later stamps are seconds/micros mistaken for milliseconds
 MAX_MONEY = 10**15
-MAX_LINES = 500  # GA4 allows 200 items an order; anything past this is not a shopping order
+MAX_LINES = (
+    1000  # wholesale: UCI Online Retail has an order of 542; what is past this is not a shopping order
+)
 
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 Text = Annotated[str, Meta(max_length=1024)]

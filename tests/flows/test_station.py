@@ -84,6 +84,18 @@ class TestADuplicate:
         assert len(flow.triggers()) == 1
 
 
+def test_an_order_paid_before_it_is_placed_counts_however_many_there_were(flow: Flow) -> None:
+    """More orders than the map of recent ones holds: what has counted makes room, not what is on its way."""
+    for number in range(100):
+        order = f"o{number}"
+        flow.write(event("order_paid", number * HOUR + 1, order_id=order))
+        flow.write(event("order_paid", number * HOUR + 2, order_id=f"{order}b"))
+        flow.write(ordered(number * HOUR, order_id=order), ordered(number * HOUR + 3, order_id=f"{order}b"))
+    flow.run()
+    rfm = flow.users()["u1"].rfm
+    assert (rfm.orders, rfm.net_amount) == (200, 200 * 100)
+
+
 class TestErasure:
     def test_forgets_state_and_timers_and_ignores_what_follows(self, flow: Flow) -> None:
         flow.write(
