@@ -192,7 +192,7 @@ class Intake:
             minute, bad_before, count_before = now // 60_000, 0, 0
         self._minute = (minute, bad_before + bad, count_before + count)
         _, bad_now, count_now = self._minute
-        if bad and count_now >= self._bad_minimum and bad_now > self._bad_share * count_now:
+        if bad and bad_now >= self._bad_minimum and bad_now > self._bad_share * count_now:
             raise BadInput(
                 f"{bad_now} of the last minute's {count_now} input records are bad, more than input.bad_share allows: "
                 "is a producer broken? Nothing of this batch was committed"

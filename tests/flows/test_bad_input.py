@@ -128,6 +128,7 @@ class TestTooMuchOfIt:
 
     def test_is_borne_while_it_is_little_in_all(self, tmp_path: Path) -> None:
         flow = Flow(tmp_path, "input.bad_share=0.1", "input.bad_minimum=100")
+        flow.write(*(added(n, f"u{n}") for n in range(50)))
         for _ in range(99):
             flow.write_bytes("orders", b"junk")
         flow.run()
