@@ -42,7 +42,8 @@ def run(
         url = _redis_url(settings, stack)
         if workers > 1:
             args = ["run", *config_args, *(["--until-caught-up"] if until_caught_up else [])]
-            return supervise.run(workers, args, {"BECKON__REDIS__URL": url}, stop)
+            names = _member_names(settings, workers, stack)
+            return supervise.run(names, args, {"BECKON__REDIS__URL": url}, stop)
         if settings.demo.enabled:
             stack.enter_context(shop.beside(settings, config_args))
         _run_one(settings, url, stop, until_caught_up, on_decision)
@@ -58,13 +59,11 @@ def _run_one(
 ) -> None:
     """One process: one flow over the shards the group gives it."""
     with contextlib.ExitStack() as stack:
-        slot = stack.enter_context(Slot(settings.app)) if settings.source.kind == "kafka" else None
-        instance = settings.kafka.instance_id or (f"{socket.gethostname()}-{slot.number}" if slot else "")
         choices = Choices(
             should_stop=stop,
             until_caught_up=until_caught_up,
             on_decision=on_decision,
-            instance_id=instance,
+            instance_id=_member_name(settings, stack),
         )
         ledger = assemble.ledger_of(settings, redis_url)
         stack.callback(ledger.close)
@@ -85,6 +84,21 @@ def _run_one(
             log.error("the flow ended with an error", kind=type(error).__name__, error=str(error))
             raise
         log.info("drained")
+
+
+def _member_name(settings: Settings, stack: contextlib.ExitStack) -> str:
+    """Who this process is in the consumer group: what its parent says, what is configured, or a free slot."""
+    name = os.environ.get(supervise.MEMBER) or settings.kafka.instance_id
+    if name or settings.source.kind != "kafka":
+        return name
+    return f"{socket.gethostname()}-{stack.enter_context(Slot(settings.app)).number}"
+
+
+def _member_names(settings: Settings, workers: int, stack: contextlib.ExitStack) -> list[str]:
+    """One for each child, the same after a restart: it comes back to its own shards, whoever has ended meanwhile."""
+    if settings.kafka.instance_id:
+        return [f"{settings.kafka.instance_id}-{index}" for index in range(workers)]
+    return [_member_name(settings, stack) for _ in range(workers)]
 
 
 def _redis_url(settings: Settings, stack: contextlib.ExitStack) -> str:

@@ -17,6 +17,7 @@ import structlog
 log = structlog.get_logger("supervise")
 
 WORKER = "BECKON_WORKER"
+MEMBER = "BECKON_MEMBER"
 _RESTART_SECONDS = 1.0
 _RESTARTS_LIMIT = (
     20  # within _RESTARTS_WINDOW_SECONDS: past that something is wrong that a restart does not mend
@@ -27,10 +28,14 @@ _WRONG_CONFIGURATION = 2
 
 
 def run(
-    workers: int, args: Sequence[str], environ: Mapping[str, str], should_stop: Callable[[], bool]
+    names: Sequence[str], args: Sequence[str], environ: Mapping[str, str], should_stop: Callable[[], bool]
 ) -> int:
-    """Keep `workers` children running until told to stop or all have ended by themselves; the exit code."""
-    children = {index: _start(index, args, environ) for index in range(workers)}
+    """Keep a child for each name (of a group member) running until told to stop or all have ended by themselves.
+
+    Answers with the exit code.
+    """
+    environs = [{**environ, WORKER: str(index), MEMBER: name} for index, name in enumerate(names)]
+    children = {index: _start(args, environ) for index, environ in enumerate(environs)}
     restarts: list[float] = []
     code = 0
     while children and not should_stop():
@@ -51,16 +56,16 @@ def run(
                 return code
             log.warning("a child died, starting it again", worker=index, exit_code=ended)
             time.sleep(_RESTART_SECONDS)
-            children[index] = _start(index, args, environ)
+            children[index] = _start(args, environs[index])
         time.sleep(0.05)
     return max(code, _end(children))
 
 
-def _start(index: int, args: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _start(args: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "console.cli", *args]
     # A session of its own: Ctrl-C reaches the parent alone, which ends the children in order.
     return subprocess.Popen(  # noqa: S603 - our own program with our own arguments
-        command, env={**os.environ, **environ, WORKER: str(index)}, start_new_session=True
+        command, env={**os.environ, **environ}, start_new_session=True
     )
 
 

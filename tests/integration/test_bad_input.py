@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -92,7 +92,8 @@ def write(
 
 
 def place_of(letter: Message) -> Place:
-    headers = {name: (value or b"").decode() for name, value in letter.headers() or []}
+    listed = cast("list[tuple[str, bytes]]", letter.headers())
+    headers = {name: value.decode() for name, value in listed}
     assert RejectReason(headers["beckon.reason"])
     assert headers["__connect.errors.exception.message"]
     topic, part, offset = (headers[f"__connect.errors.{name}"] for name in ("topic", "partition", "offset"))
