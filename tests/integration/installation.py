@@ -7,7 +7,9 @@ another test on the same servers.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -73,6 +75,8 @@ class Installation:
     ) -> None:
         for process in self._processes:
             process.end()
+        slots = Path(tempfile.gettempdir()) / f"beckon-{self.app}-{os.getuid()}"
+        shutil.rmtree(slots, ignore_errors=True)
 
     def change(self, settings: Mapping[str, Any]) -> None:
         """For the processes started from now on."""
