@@ -9,7 +9,7 @@ from pathlib import Path
 from connectors.files import FileReader, FileTopic, FileWriter
 from connectors.log import Assignment, Chunk, Lane, Poll
 from connectors.publisher import Parcel, Resumed, cursor_of
-from state.ledger import Entry
+from state.ledger import Entry, Opened
 
 _PAUSE_SECONDS = 0.005
 _TAIL_PER_ENTRY = 2
@@ -114,7 +114,8 @@ class FilePublisher:
         self._writers: dict[tuple[str, int], FileWriter] = {}
         self.trouble: str | None = None
 
-    def resume(self, shard: int, outbox: Sequence[Entry], trimmed_to: str) -> Resumed:
+    def resume(self, shard: int, opened: Opened) -> Resumed:
+        outbox, trimmed_to = opened.outbox, opened.trimmed_to
         tails: dict[tuple[str, int], set[bytes]] = {}
         left = []
         for entry in outbox:

@@ -17,7 +17,7 @@ from msgspec import Struct
 from connectors import metrics
 from connectors.kafka import LETTERS, LIBRDKAFKA, KafkaLog
 from connectors.log import LogError
-from state.ledger import Entry
+from state.ledger import Entry, Opened
 
 _COMMIT_SECONDS = 30.0
 _RETRY_SECONDS = 0.2
@@ -51,7 +51,7 @@ class Publisher(Protocol):
 
     trouble: str | None
 
-    def resume(self, shard: int, outbox: Sequence[Entry], trimmed_to: str) -> Resumed: ...
+    def resume(self, shard: int, opened: Opened) -> Resumed: ...
 
     def publish(self, parcels: Sequence[Parcel]) -> None:
         """Returns when all of it is out; raises Fenced if these shards are no longer ours."""
@@ -99,16 +99,18 @@ class KafkaPublisher:
         self._failed: list[str] = []
         self._producer = self._new_producer()
 
-    def resume(self, shard: int, outbox: Sequence[Entry], trimmed_to: str) -> Resumed:
-        cursor = self._source.cursors([shard])[shard]
-        if not cursor and trimmed_to:
-            raise UnknownCursor(shard, "an unknown point (the group's offsets are gone)")
-        if not cursor or cursor == trimmed_to:
-            return Resumed(list(outbox), cursor or "")
+    def resume(self, shard: int, opened: Opened) -> Resumed:
+        cursor, outbox = self._source.cursors([shard])[shard], opened.outbox
+        if cursor is not None and not opened.marks:
+            raise UnknownCursor(shard, f"{cursor or 'some offsets'}, but its ledger is empty")
+        if not cursor and opened.trimmed_to:
+            raise UnknownCursor(shard, "an unknown point: the group's offsets are gone")
+        if not cursor or cursor == opened.trimmed_to:
+            return Resumed(outbox, cursor or "")
         for at, entry in enumerate(outbox):
             if cursor == cursor_of(entry):
-                return Resumed(list(outbox[at + 1 :]), cursor)
-        raise UnknownCursor(shard, cursor)
+                return Resumed(outbox[at + 1 :], cursor)
+        raise UnknownCursor(shard, f"{cursor}, which its ledger does not know")
 
     def publish(self, parcels: Sequence[Parcel]) -> None:
         while True:
@@ -235,13 +237,13 @@ class KafkaPublisher:
 
 
 class UnknownCursor(Exception):
-    """What Kafka says is out is not in the outbox: Redis lost the tail of its history."""
+    """What Kafka says is out and what the ledger holds do not fit: one of them lost a tail of its history."""
 
-    def __init__(self, shard: int, cursor: str) -> None:
+    def __init__(self, shard: int, found: str) -> None:
         super().__init__(
-            f"shard {shard}: Kafka has published up to {cursor}, which its ledger in Redis does not know. Either has "
-            "lost acknowledged writes, and publishing would repeat triggers: restore Redis from a newer copy, or the "
-            "group's offsets; or begin anew under another `app` and `kafka.group_id`"
+            f"shard {shard}: the consumer group has published up to {found}. One of Redis and Kafka has lost what it "
+            "acknowledged, and going on would repeat triggers: restore Redis from a newer copy, or the group's "
+            "offsets; or begin anew under another `app` and `kafka.group_id`"
         )
 
 

@@ -86,7 +86,7 @@ class Intake:
         for number in shards:
             owner = self._new_owner()
             opened = self._ledger.open(number, owner)
-            resumed = self._publisher.resume(number, opened.outbox, opened.trimmed_to)
+            resumed = self._publisher.resume(number, opened)
             merge = Merge(self._source.lanes(number), self._clock.wall() if self._clock.wall else 0)
             users = max(1000, self._cached_users // len(shards))
             self._shards[number] = Shard(

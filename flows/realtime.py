@@ -84,6 +84,9 @@ class _PublishPartition(StatelessSinkPartition[bool]):
     def write_batch(self, items: list[bool]) -> None:
         self._station.publish()
 
+    def close(self) -> None:
+        self._station.conclude()
+
 
 def graph(station: Station) -> Dataflow:
     """The dataflow over one process's station."""

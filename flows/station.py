@@ -166,6 +166,10 @@ class Station:
             log.warning("could not drain, the next start replays it", error=str(error))
             self._drop_memory()
 
+    def conclude(self) -> None:
+        """After the last round is out: the ledger learns it, so that the next start finds an empty outbox."""
+        self.finish()
+
     def give_up(self, fenced: bool) -> None:
         """The group takes shards away: finish what is theirs, unless somebody else may own them already."""
         if fenced:
