@@ -19,10 +19,7 @@ log = structlog.get_logger("supervise")
 WORKER = "BECKON_WORKER"
 MEMBER = "BECKON_MEMBER"
 _RESTART_SECONDS = 1.0
-_RESTARTS_LIMIT = (
-    20  # within _RESTARTS_WINDOW_SECONDS: past that something is wrong that a restart does not mend
-)
-_RESTARTS_WINDOW_SECONDS = 60.0
+_RESTARTS_LIMIT, _RESTARTS_WINDOW_SECONDS = 20, 60.0  # past that, a restart does not mend what is wrong
 _DRAIN_SECONDS = 30.0
 _WRONG_CONFIGURATION = 2
 
