@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
@@ -76,9 +77,14 @@ class Candidate(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def id(self) -> str:
         """The same cause gives the same id: UUIDv5 of rule, version, user, step and anchor."""
-        # A JSON array, because ids may hold any separator that a join would use.
-        name = _encode((self.rule, self.version, self.user_id, self.step, self.anchor))
-        return str(uuid.uuid5(_NAMESPACE, name.decode()))
+        return _trigger_id(self.rule, self.version, self.user_id, self.step, self.anchor)
+
+
+@lru_cache(maxsize=16)  # one decision asks for its id some five times in a row, and it is dear
+def _trigger_id(rule: str, version: int, user_id: str, step: int, anchor: str) -> str:
+    # A JSON array, because ids may hold any separator that a join would use.
+    name = _encode((rule, version, user_id, step, anchor))
+    return str(uuid.uuid5(_NAMESPACE, name.decode()))
 
 
 class Publish(Struct, frozen=True, gc=False):
