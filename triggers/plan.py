@@ -44,7 +44,9 @@ class Plan:
         for armed in self.armed.values():
             for kind in armed.rule.on:
                 self.by_event[kind] = (*self.by_event.get(kind, ()), armed)
-        self._swayed: dict[type, set[str]] = {events.ProfileUpdated: set(self.armed)}  # zone and channels
+        self._swayed: dict[type, set[str]] = {}
+        for kind in (events.ProfileUpdated, events.ConsentChanged):  # time zone and channels of any message
+            self._swayed[kind] = set(self.armed)
         for name, armed in self.armed.items():
             for kind in armed.rule.swayed_by:
                 self._swayed.setdefault(kind, set()).add(name)
@@ -64,12 +66,12 @@ class Plan:
         """Whether a wake-up due before this event must come before it.
 
         So it is when a rule will be asked about the event, or one that is due would answer otherwise after it.
-        Consent is the exception: a no counts from the moment it is read, whatever was due before it was said.
+        A no is the exception: it counts from the moment it is read, whatever was due before it was said.
         """
         if self.listeners(user, event):
             return True
         swayed = self._swayed.get(event.__class__)
-        if swayed is None:
+        if swayed is None or (isinstance(event, events.ConsentChanged) and not event.granted):
             return False
         return any(at < event.ts and name in swayed for name, at in (user.own_wakes or {}).items()) or any(
             pending.until < event.ts and pending.rule in swayed for pending in user.pending
