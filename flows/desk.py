@@ -277,7 +277,8 @@ class Desk:
 
     def _count(self, batch: ShardBatch, late_events: int, duplicates: int) -> None:
         self._events += len(batch.items)
-        metrics.EVENTS_OK.inc(len(batch.items) - late_events - duplicates)
+        rejected = sum(item.__class__ is DeadLetter for item in batch.items)  # the intake counts them
+        metrics.EVENTS_OK.inc(len(batch.items) - late_events - duplicates - rejected)
         if late_events:
             metrics.EVENTS_LATE.inc(late_events)
         if duplicates:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors import metrics
 from tests.flows.flow import DAY, HOUR, MINUTE, START, Flow, added, event, ordered, viewed
 
 CART = "rules.cart_abandoned.delay=1h"
@@ -191,3 +192,17 @@ class TestLetters:
         flow.write(event("stock_changed", MINUTE, None, sku="k1", available=2))
         flow.write(*(viewed(2 * MINUTE + n, f"w{n}", "k2") for n in range(12)))
         return flow
+
+
+def test_every_record_is_counted_as_one_thing(flow: Flow) -> None:
+    def counted() -> dict[str, int]:
+        kinds = ("ok", "late", "duplicate", "invalid")
+        return {kind: metrics.total(metrics.EVENTS, result=kind) for kind in kinds}
+
+    before = counted()
+    late = added(8 * HOUR)
+    flow.write(viewed(10 * HOUR, "u2"), viewed(10 * HOUR, "u2"), late, late)
+    flow.write_bytes("clickstream", b"no event")
+    flow.run()
+    found = {kind: count - before[kind] for kind, count in counted().items()}
+    assert found == {"ok": 1, "late": 1, "duplicate": 2, "invalid": 1}
