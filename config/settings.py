@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from state.calendar import Duration
 from state.lifecycle import LifecycleParams
+from state.redis_safety import Risk
 from triggers.policy.consent import ConsentParams
 from triggers.policy.frequency_cap import FrequencyCapParams
 from triggers.policy.quiet_hours import QuietHoursParams
@@ -30,6 +31,7 @@ class Topics(Section, frozen=True):
     engagement: str
     context: str
     letters: str
+    journal: str
     triggers: str
     decisions: str
     dead_letters: str
@@ -49,10 +51,14 @@ class Kafka(Section, frozen=True):
 
 
 class Redis(Section, frozen=True):
-    """`url` empty: an embedded server under `state.directory`. `watch_ttl`: who watches a SKU, and claims."""
+    """`url` empty: an embedded server under `state.directory`. `watch_ttl`: who watches a SKU, and claims.
+
+    `accepted_risks`: ways of this Redis to lose what it has acknowledged that are known and taken.
+    """
 
     url: str
     password: str
+    accepted_risks: tuple[Risk, ...]
     user_ttl: Duration
     watch_ttl: Duration
 
@@ -92,6 +98,7 @@ class Time(Section, frozen=True):
     allowed_lateness: Duration
     ahead_limit: Duration
     idle_after: Duration
+    end_known_for: Duration
 
 
 class Input(Section, frozen=True):
@@ -108,6 +115,9 @@ class Orders(Section, frozen=True):
 class Delivery(Section, frozen=True):
     guarantee: Literal["exactly_once", "at_least_once"]
     transaction_timeout: Duration
+    scan_records: Positive
+    journal_every: Duration
+    journal_retention: Duration
 
 
 class Http(Section, frozen=True):

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeGuard, get_args
 
 import msgspec
@@ -168,6 +169,7 @@ class Decoder:
         return event  # type: ignore[no-any-return]
 
 
+@cache
 def _times_of(kind: type[Struct]) -> tuple[str, ...]:
     """The fields that may hold a time, as the type says: a Millis admits a datetime."""
     return tuple(field.name for field in fields(kind) if datetime in _parts_of(field.type))

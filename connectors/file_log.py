@@ -8,7 +8,7 @@ from pathlib import Path
 
 from connectors.files import FileReader, FileTopic, FileWriter
 from connectors.log import Assignment, Chunk, Lane, Poll
-from connectors.publisher import Parcel, Resumed, cursor_of
+from connectors.publisher import Parcel, Resumed
 from state.ledger import Entry, Opened
 
 _PAUSE_SECONDS = 0.005
@@ -87,7 +87,9 @@ class FileLog:
         self._paused.clear()
 
     def _read(self) -> Poll:
-        chunks, ended = [], []
+        now = time.monotonic()
+        chunks: list[Chunk] = []
+        ended: dict[Lane, float] = {}
         for lane, reader in self._readers.items():
             if lane in self._paused:
                 continue
@@ -96,7 +98,7 @@ class FileLog:
             if values:
                 chunks.append(Chunk(lane, list(range(first, first + len(values))), values, lambda _: None))
             if reader.at_end:
-                ended.append(lane)
+                ended[lane] = now
         return Poll(chunks, ended)
 
 
@@ -112,32 +114,36 @@ class FilePublisher:
         self._topics = dict(topics)
         self._partitions = partitions
         self._writers: dict[tuple[str, int], FileWriter] = {}
+        self.name = "files"
         self.trouble: str | None = None
 
-    def resume(self, shard: int, opened: Opened) -> Resumed:
-        outbox, trimmed_to = opened.outbox, opened.trimmed_to
-        tails: dict[tuple[str, int], set[bytes]] = {}
-        left = []
-        for entry in outbox:
-            place = self._place(shard, entry)
-            if place not in tails:
-                tails[place] = set(self._writer(place).tail(_TAIL_PER_ENTRY * len(outbox)))
-            if entry.value not in tails[place]:
-                left.append(entry)
-        return Resumed(left, trimmed_to if left or not outbox else cursor_of(outbox[-1]))
+    def resume(self, opened: Mapping[int, Opened]) -> dict[int, Resumed]:
+        return {shard: self._resume(shard, each) for shard, each in opened.items()}
 
-    def publish(self, parcels: Sequence[Parcel]) -> None:
+    def publish(self, parcels: Sequence[Parcel]) -> Mapping[int, int]:
         lines: dict[tuple[str, int], list[bytes]] = {}
         for parcel in parcels:
             for entry in parcel.entries:
                 lines.setdefault(self._place(parcel.shard, entry), []).append(entry.value)
         for place, values in lines.items():
             self._writer(place).append(values)
+        return {}
 
     def close(self) -> None:
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()
+
+    def _resume(self, shard: int, opened: Opened) -> Resumed:
+        tails: dict[tuple[str, int], set[bytes]] = {}
+        left = []
+        for entry in opened.outbox:
+            place = self._place(shard, entry)
+            if place not in tails:
+                tails[place] = set(self._writer(place).tail(_TAIL_PER_ENTRY * len(opened.outbox)))
+            if entry.value not in tails[place]:
+                left.append(entry)
+        return Resumed(left, opened.trimmed_to, rewrite=len(left) < len(opened.outbox))
 
     def _place(self, shard: int, entry: Entry) -> tuple[str, int]:
         return entry.topic, shard if entry.partition is None else entry.partition

@@ -10,31 +10,26 @@ here belongs to one thread, the flow's.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from connectors import metrics
-from connectors.log import Assignment, Chunk, Lane, LogError, Poll
-from connectors.murmur2 import partition
+from connectors.co_partition import LETTERS, check_key, partition_counts
+from connectors.consumer import consumer_of
+from connectors.ends import Ends
+from connectors.log import NEVER_KNOWN, Assignment, Chunk, Lane, LogError, LogUnavailable, Poll
+from connectors.publisher import Committed, Progress
 
-LETTERS = "letters"
-USER_KEYED = ("clickstream", "orders", "customers", "engagement", LETTERS)
-KEY_CHECKED = (
-    "clickstream",
-    "orders",
-    "customers",
-    "engagement",
-    "inventory",
-)  # a context record needs no key
 _KEY_SAMPLE = 256  # one record in this many chunks of a lane has its key checked against its partition
-_METADATA_SECONDS = 10.0
+_BREAKS_LIMIT, _BREAKS_WINDOW_SECONDS = 5, 300.0
+_PROOF_SECONDS = 0.15  # so often the broker is asked whether what was read to its end still is
 
 log = structlog.get_logger("kafka")
-LIBRDKAFKA = logging.getLogger("librdkafka")  # its lines come in our format, not raw on stderr
 
 
 class KafkaLog:
@@ -55,31 +50,20 @@ class KafkaLog:
         self._batch = batch_records
         self._assignment: Assignment | None = None
         self._sampled: dict[Lane, int] = {}
+        self._end_told: dict[Lane, int] = {}
         self.group_metadata: Any = None
         self.shards: list[int] = []
         self._assigned: list[TopicPartition] = []
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap_servers,
-                "group.id": group_id,
-                **({"group.instance.id": instance_id} if instance_id else {}),
-                "client.id": instance_id or "beckon",
-                "partition.assignment.strategy": "range",
-                "isolation.level": "read_committed",
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "error",  # a mark outside the log is an operator's decision, not ours
-                "session.timeout.ms": 6000,
-                "heartbeat.interval.ms": 1500,
-                "fetch.queue.backoff.ms": 10,  # the default of 1 s would stall a paused lane that goes on
-                "queued.max.messages.kbytes": 32768,
-                "allow.auto.create.topics": False,
-                **options,
-            },
-            logger=LIBRDKAFKA,
+        self._closing = False
+        self._ends = Ends({"bootstrap.servers": bootstrap_servers, **options}, _PROOF_SECONDS)
+        self._new_consumer = partial(
+            consumer_of, bootstrap_servers, group_id, instance_id, {"on_commit": self._committed, **options}
         )
-        self.partitions = self._partition_counts()
+        self._refused: KafkaError | None = None
+        self._consumer = self._new_consumer()
+        self._broken_at: list[float] = []
+        self._broken = False
+        self.partitions = partition_counts(self._consumer, topics)
 
     # InputLog
 
@@ -94,28 +78,32 @@ class KafkaLog:
 
     def poll(self, timeout_seconds: float) -> Poll:
         # consume(n, t) waits the full t unless n are there; poll returns with the first record.
+        ended: dict[Lane, float] = {}
+        passed: dict[Lane, int] = {}
         first = self._consumer.poll(timeout_seconds)
         if first is None:
-            return Poll([], [])
+            self._prove(ended)
+            return Poll([], ended)
         messages = [first, *self._consumer.consume(self._batch, 0)]
         groups: dict[Lane, list[Message]] = {}
-        ended: list[Lane] = []
         topic: str | None = None
         part: int | None = None
         group: list[Message] = []
         for message in messages:
             if message.error() is not None:
-                self._note(message, ended)
+                self._note(message, ended, passed)
                 part = None  # the next record looks whether its lane has been said to be at its end
                 continue
             if message.partition() != part or message.topic() != topic:
                 topic, part = message.topic(), message.partition()
                 lane = self._lane(message)
                 group = groups.setdefault(lane, [])
-                if lane in ended:
-                    ended.remove(lane)  # that was the end before this record came
+                self._end_told.pop(lane, None)  # that was the end before this record came
+                ended.pop(lane, None)
+                passed.pop(lane, None)
             group.append(message)
-        return Poll([self._chunk(lane, group) for lane, group in groups.items()], ended)
+        self._prove(ended)
+        return Poll([self._chunk(lane, group) for lane, group in groups.items()], ended, passed)
 
     def pause(self, lanes: Iterable[Lane]) -> None:
         self._consumer.pause([TopicPartition(self._topics[role], part) for role, part in lanes])
@@ -127,7 +115,15 @@ class KafkaLog:
         assert self._assignment is not None
         self._assignment.lost(self.shards, fenced=True)
         self.shards = []
-        self._consumer.unsubscribe()
+        if not self._broken:
+            try:
+                self._consumer.unsubscribe()
+            except KafkaException as error:  # it broke since the last poll
+                log.warning("taking a new consumer", error=error.args[0].name())
+                self._broken = True
+        if self._broken:
+            self._consumer.close()
+            self._consumer, self._broken = self._new_consumer(), False
         self.start(self._assignment)
 
     def lanes(self, shard: int) -> list[Lane]:
@@ -144,25 +140,50 @@ class KafkaLog:
         return found
 
     def close(self) -> None:
+        self._closing = True  # the callbacks are served once more: shards that come only now are not opened
         self._consumer.close()
 
     # what the publisher needs
 
-    def cursors(self, shards: Iterable[int]) -> dict[int, str | None]:
-        """The metadata last committed with each shard's letters partition; waits while a transaction is pending."""
-        asked = [TopicPartition(self._topics[LETTERS], shard) for shard in shards]
-        found = self._consumer.committed(asked, timeout=_METADATA_SECONDS * 3)
-        return {tp.partition: tp.metadata if tp.offset >= 0 else None for tp in found}
+    def committed(self, shards: Collection[int], timeout_seconds: float) -> dict[int, Committed]:
+        """What the group holds of these shards; waits while a transaction about it is pending."""
+        asked = [
+            TopicPartition(self._topics[role], part) for shard in shards for role, part in self.lanes(shard)
+        ]
+        try:
+            places = self._consumer.committed(asked, timeout=timeout_seconds)
+        except KafkaException as error:
+            raise LogUnavailable(f"the group's offsets: {error.args[0].name()}") from error
+        found = {shard: Committed(None, Progress({})) for shard in shards}
+        for place in places:
+            role, group = self._roles[place.topic], found[place.partition]
+            if place.offset > 0:
+                group.progress.marks[f"{role}/{place.partition}"] = place.offset - 1
+            if role == LETTERS and place.offset >= 0:
+                cursor, _, watermark = (place.metadata or "").rpartition("@")
+                group.cursor, group.progress.watermark = cursor, int(watermark or -1)
+        return found
 
     def commit(self, offsets: list[TopicPartition]) -> None:
-        self._consumer.commit(offsets=offsets, asynchronous=False)
+        """Without waiting for the answer, which takes longer than all the rest; an error of it shows in the next."""
+        if self._refused is not None:
+            refused, self._refused = self._refused, None
+            raise KafkaException(refused)
+        self._consumer.commit(offsets=offsets, asynchronous=True)
+
+    def _committed(self, error: KafkaError | None, _: list[TopicPartition]) -> None:
+        self._refused = error or self._refused
 
     # rebalance
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         assert self._assignment is not None
+        if self._closing:
+            consumer.assign([])
+            return
         metrics.REBALANCES.inc()
         self.shards = sorted(tp.partition for tp in partitions)
+        self._end_told.clear()
         self.group_metadata = consumer.consumer_group_metadata()
         try:
             positions = self._assignment.gained(self.shards)
@@ -200,57 +221,55 @@ class KafkaLog:
         seen = self._sampled.get(lane, 0)
         self._sampled[lane] = seen + 1
         if seen % _KEY_SAMPLE == 0:
-            self._check_key(lane, messages[0])
+            first = messages[0]
+            place = first.topic() or "", lane[1], self.partitions[lane[0]], first.offset() or 0
+            check_key(lane[0], *place, first.key())
         offsets: Any = [m.offset() for m in messages]
         return Chunk(lane, offsets, [m.value() for m in messages], lambda i: messages[i].key())
 
-    def _check_key(self, lane: Lane, message: Message) -> None:
-        key, count = message.key(), self.partitions[lane[0]]
-        if lane[0] not in KEY_CHECKED:
-            return
-        if key is None or partition(key, count) != lane[1]:
-            what = (
-                "has no key"
-                if key is None
-                else f"has a key that belongs on partition {partition(key, count)}"
-            )
-            raise LogError(
-                f"topic {message.topic()} is not co-partitioned: the record at partition {lane[1]}, offset "
-                f"{message.offset()} {what}. Producers must key by user id with the murmur2 partitioner "
-                "(librdkafka: partitioner=murmur2_random)"
-            )
+    def _prove(self, ended: dict[Lane, float]) -> None:
+        """Which lanes are still at the end that was told, and as of when."""
+        answer = self._ends.answer()
+        if answer is not None:
+            asked_at, ends = answer
+            for lane, told in self._end_told.items():
+                if ends.get((self._topics[lane[0]], lane[1])) == told:
+                    ended[lane] = asked_at
+        now = time.monotonic()
+        if self._ends.may_ask(now):
+            self._ends.ask([(self._topics[role], part) for role, part in self._end_told], now)
 
-    def _note(self, message: Message, ended: list[Lane]) -> None:
+    def _note(self, message: Message, ended: dict[Lane, float], passed: dict[Lane, int]) -> None:
         error = message.error()
         assert error is not None
         if error.code() == KafkaError._PARTITION_EOF:
-            ended.append(self._lane(message))
+            lane = self._lane(message)
+            self._end_told[lane] = message.offset() or 0
+            ended[lane] = NEVER_KNOWN
+            if self._end_told[lane]:
+                passed[lane] = self._end_told[lane] - 1
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
             raise LogError(
                 f"topic {message.topic()} partition {message.partition()}: our mark is outside the log "
                 f"({error.str()}). Records were deleted before they were read, or the topic was recreated"
             )
-        elif error.fatal() or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        elif error.fatal() or error.code() == KafkaError._FATAL:
+            self._break(error)
+        elif error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             raise LogError(f"Kafka: {error.str()}")
         else:
             log.warning("broker trouble, waiting", error=error.name())
 
-    def _partition_counts(self) -> dict[str, int]:
-        try:
-            known = self._consumer.list_topics(timeout=_METADATA_SECONDS).topics
-        except KafkaException as error:
-            raise LogError(f"no Kafka broker answers: {error.args[0].str()}") from error
-        missing = [
-            name for name in self._topics.values() if name not in known or known[name].error is not None
-        ]
-        if missing:
-            raise LogError(f"topics {', '.join(missing)} do not exist: run `beckon topics create`")
-        counts = {role: len(known[name].partitions) for role, name in self._topics.items()}
-        shards = counts[LETTERS]
-        for role, count in counts.items():
-            if (role in USER_KEYED and count != shards) or count > shards:
-                raise LogError(
-                    f"topic {self._topics[role]} has {count} partitions, but there are {shards} shards "
-                    f"(partitions of {self._topics[LETTERS]}): user-keyed topics need exactly as many, others no more"
-                )
-        return counts
+    def _break(self, error: KafkaError) -> None:
+        """This consumer is of no use any more; a new one is, unless somebody else really is who we say we are.
+
+        A static member whose session ended while the broker was away is told that another has its name: itself.
+        """
+        now = time.monotonic()
+        self._broken_at = [at for at in self._broken_at if now - at < _BREAKS_WINDOW_SECONDS] + [now]
+        if len(self._broken_at) > _BREAKS_LIMIT:
+            raise LogError(
+                f"Kafka: {error.str()}. Is another process running with the same kafka.instance_id? Give each its own"
+            )
+        self._broken = True
+        raise LogUnavailable(f"Kafka: {error.str()}")

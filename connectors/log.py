@@ -21,10 +21,18 @@ class Chunk(Struct):
 
 
 class Poll(Struct):
-    """What one poll brought: records, and the lanes that have been read to their end."""
+    """What one poll brought: records, and the lanes that have been read to their end.
+
+    `ended` says with each when (by `time.monotonic`) that was known to be so; NEVER_KNOWN: it was once. `passed`: the
+    last offset before such an end, where there may be no record (a transaction's marker).
+    """
 
     chunks: list[Chunk]
-    ended: list[Lane]
+    ended: dict[Lane, float]
+    passed: dict[Lane, int] = {}
+
+
+NEVER_KNOWN = float("-inf")
 
 
 class Assignment(Protocol):
@@ -38,6 +46,10 @@ class Assignment(Protocol):
 
 
 class InputLog(Protocol):
+    """`partitions`: of each topic, by role; as many shards as the letters have."""
+
+    partitions: dict[str, int]
+
     def start(self, assignment: Assignment) -> None: ...
 
     def poll(self, timeout_seconds: float) -> Poll:
@@ -61,3 +73,7 @@ class InputLog(Protocol):
 
 class LogError(Exception):
     """The log cannot be used as it is; the text tells an operator why and what to do."""
+
+
+class LogUnavailable(Exception):
+    """The log does not answer now; what was asked of it may or may not have happened."""

@@ -120,6 +120,9 @@ STORE_ERRORS = _counter(
     "Times the store did not do what it was asked: unavailable, busy, readonly, ...",
     "kind",
 )
+CLOCK_STEPS = _counter(
+    "clock_steps_total", "Steps of the machine's wall clock, believed only when events confirm them."
+)
 LIMIT_HITS = _counter(
     "limit_hits_total",
     "Times a limit of the settings or of the state took effect, by the limit's name.",

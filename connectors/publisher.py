@@ -1,60 +1,111 @@
-"""How does a trigger get out exactly once? One Kafka transaction for the outboxes of all shards of the process.
+"""How does a record get out exactly once? The publishing protocol, over whatever can do transactions.
 
-The transaction also commits the shards' offsets, and the metadata of each letters partition's offset is the
-cursor: the label of the last entry published. So after any crash the cursor says exactly what is out.
+All shards of a process publish in one transaction, which also commits the shards' input offsets together with
+a cursor: the label of the last entry published. So after any crash the cursor says exactly what is out. Only
+where the ledger has forgotten what it acknowledged is that not enough; then the journal, one record per
+transaction and shard with the ids of all it published, says which entries must not come again.
+Steps, and what each is worth: reliability, "the protocol" (1.3, 1.4); docs/guarantees.md.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
-from msgspec import Struct
+from msgspec import Struct, field
 
 from connectors import metrics
-from connectors.kafka import LETTERS, LIBRDKAFKA, KafkaLog
-from connectors.log import LogError
 from state.ledger import Entry, Opened
 
-_COMMIT_SECONDS = 30.0
-_RETRY_SECONDS = 0.2
 log = structlog.get_logger("publisher")
 
 
+class Progress(Struct):
+    """How far a shard has come as outsiders know it: the last offset by mark, and the watermark of its timers."""
+
+    marks: dict[str, int] = {}
+    watermark: int = -1
+
+    def reaches(self, other: Progress) -> bool:
+        if self.watermark < other.watermark:
+            return False
+        return all(self.marks.get(mark, -1) >= offset for mark, offset in other.marks.items())
+
+    def most(self, other: Progress) -> Progress:
+        marks = {mark: max(offset, self.marks.get(mark, -1)) for mark, offset in other.marks.items()}
+        return Progress({**self.marks, **marks}, max(self.watermark, other.watermark))
+
+
 class Parcel(Struct):
-    """What one shard sends: entries in outbox order, the marks they follow from, the cursor before and after."""
+    """What one shard sends: entries in outbox order, how far they bring it, the cursor before and after.
+
+    `journal`: note it in the journal; always with entries, and now and then without, so that a scan stays short.
+    """
 
     shard: int
     entries: list[Entry]
-    marks: Mapping[str, int]
+    progress: Progress
     cursor_before: str
     cursor: str
+    journal: bool
 
 
-def cursor_of(entry: Entry) -> str:
-    """The label of an entry, as the cursor carries it."""
-    return f"{entry.token}:{entry.seq}"
+class Committed(Struct):
+    """What the consumer group holds of one shard. `cursor` None: it has never committed, or its offsets are lost."""
+
+    cursor: str | None
+    progress: Progress
 
 
 class Resumed(Struct):
-    """Which entries of a just opened shard's outbox are not out yet, and the cursor that says so."""
+    """Where a just opened shard stands.
+
+    `left`: the entries of its outbox that are not out yet. `rewrite`: the ledger must hold exactly these, under new
+    labels, before any of them goes out. `skip`: ids already out; what makes them again before the shard reaches
+    `horizon` (how far it had come when it last published) does not enter the outbox.
+    """
 
     left: list[Entry]
     cursor: str
+    rewrite: bool = False
+    skip: set[str] = field(default_factory=set)
+    horizon: Progress = field(default_factory=Progress)
 
 
 class Publisher(Protocol):
-    """`trouble`: why nothing goes out at the moment, in words; None when all is well."""
+    """`name`: under which it publishes. `trouble`: why nothing goes out at the moment, in words, if anything."""
 
+    name: str
     trouble: str | None
 
-    def resume(self, shard: int, opened: Opened) -> Resumed: ...
+    def resume(self, opened: Mapping[int, Opened]) -> dict[int, Resumed]: ...
 
-    def publish(self, parcels: Sequence[Parcel]) -> None:
-        """Returns when all of it is out; raises Fenced if these shards are no longer ours."""
+    def publish(self, parcels: Sequence[Parcel]) -> Mapping[int, int]:
+        """Returns when all of it is out, with the place of each shard's journal record where that is known.
+
+        Raises Fenced if these shards are no longer ours (nothing is out then), LogUnavailable if nobody knows.
+        """
+
+    def close(self) -> None: ...
+
+
+class Transactions(Protocol):
+    """What the protocol needs of a broker. All may raise LogUnavailable, and LogError where waiting is no use."""
+
+    name: str
+
+    def committed(self, shards: Collection[int], predecessors: Collection[str]) -> dict[int, Committed]:
+        """The group's offsets once no transaction about them is pending; a predecessor that leaves one so is fenced."""
+
+    def scan(self, starts: Mapping[int, int]) -> dict[int, set[str]]:
+        """Ids in each shard's journal from a position (-1: its beginning) to its end as of now, pending ones too."""
+
+    def send(self, parcels: Sequence[Parcel]) -> dict[int, int]:
+        """All parcels in one transaction. Raises Fenced (nothing is out) or UnknownOutcome."""
+
+    def renew(self) -> None:
+        """A new producer epoch: a transaction whose end is still on its way cannot come true any more."""
 
     def close(self) -> None: ...
 
@@ -63,208 +114,141 @@ class Fenced(Exception):
     """The group has given our shards to somebody else; nothing of this round is out."""
 
 
-class KafkaPublisher:
-    """`topics`: topic name by role; a role `triggers.<rule>` is `<name of triggers>.<rule>`."""
+class UnknownOutcome(Exception):
+    """The transaction may be out or not; the text is why nobody can tell."""
 
-    def __init__(
-        self,
-        source: KafkaLog,
-        topics: Mapping[str, str],
-        *,
-        bootstrap_servers: str,
-        transactional_id: str,
-        guarantee: Literal["exactly_once", "at_least_once"],
-        transaction_timeout_ms: int,
-        should_stop: Callable[[], bool],
-        options: Mapping[str, Any],
-    ) -> None:
-        self._source = source
-        self._topics = dict(topics)
-        self._transactional = guarantee == "exactly_once"
-        self._config: dict[str, Any] = {
-            "bootstrap.servers": bootstrap_servers,
-            "client.id": transactional_id,
-            "enable.idempotence": True,
-            "partitioner": "murmur2_random",
-            "linger.ms": 0,
-            "compression.type": "lz4",
-            "retry.backoff.ms": 5,  # the default of 100 ms shows in every transaction with offsets
-            **options,
-        }
-        if self._transactional:
-            self._config["transactional.id"] = transactional_id
-            self._config["transaction.timeout.ms"] = transaction_timeout_ms
-        self._should_stop = should_stop
+
+class LostState(Exception):
+    """A shard's ledger is empty though the group has published for it."""
+
+    def __init__(self, shard: int, cursor: str) -> None:
+        super().__init__(
+            f"shard {shard}: the consumer group has published up to {cursor or 'some offsets'}, but its ledger is "
+            "empty. Is this the right Redis, database and `app`? If its state is lost: restore Redis, or run "
+            "`beckon rebuild`, which makes it again from the topics"
+        )
+
+
+def cursor_of(entry: Entry) -> str:
+    """The label of an entry, as the cursor carries it."""
+    return f"{entry.token}:{entry.seq}"
+
+
+def journal_id(topic: str, partition: int | None, entry_id: str) -> str:
+    """What tells one record from every other: its topic, its partition and its id there."""
+    return f"{topic}/{partition}/{entry_id}"
+
+
+class OutboxPublisher:
+    """The protocol; `transactions` is what it stands on."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self.name = transactions.name
         self.trouble: str | None = None
-        self._failed: list[str] = []
-        self._producer = self._new_producer()
+        self._unsettled = False
+        self._transactions = transactions
 
-    def resume(self, shard: int, opened: Opened) -> Resumed:
-        cursor, outbox = self._source.cursors([shard])[shard], opened.outbox
-        if cursor is not None and not opened.marks:
-            raise UnknownCursor(shard, f"{cursor or 'some offsets'}, but its ledger is empty")
-        if not cursor and opened.trimmed_to:
-            raise UnknownCursor(shard, "an unknown point: the group's offsets are gone")
-        if not cursor or cursor == opened.trimmed_to:
-            return Resumed(outbox, cursor or "")
-        for at, entry in enumerate(outbox):
-            if cursor == cursor_of(entry):
-                return Resumed(outbox[at + 1 :], cursor)
-        raise UnknownCursor(shard, f"{cursor}, which its ledger does not know")
+    def resume(self, opened: Mapping[int, Opened]) -> dict[int, Resumed]:
+        """Steps 4 to 6 of the protocol, for shards whose ledgers have just become ours (step 3)."""
+        predecessors = {each.publisher for each in opened.values()} - {"", self.name}
+        if self._unsettled:
+            self._renew()
+        found = self._transactions.committed(opened.keys(), predecessors)
+        self.trouble = None
+        resumed, doubtful = {}, {}
+        for shard, ledger in opened.items():
+            group = found[shard]
+            if group.cursor is not None and not ledger.marks and ledger.scan_from < 0:
+                raise LostState(shard, group.cursor)
+            place = _place(group.cursor, ledger)
+            if place is None or _is_behind(ledger, group):
+                doubtful[shard] = ledger
+            else:
+                resumed[shard] = Resumed(ledger.outbox[place:], group.cursor or "", horizon=group.progress)
+        return resumed | self._resume_by_journal(doubtful, found)
 
-    def publish(self, parcels: Sequence[Parcel]) -> None:
+    def publish(self, parcels: Sequence[Parcel]) -> Mapping[int, int]:
         while True:
             try:
-                if self._transactional:
-                    self._transaction(parcels)
-                else:
-                    self._at_least_once(parcels)
-            except KafkaException as error:
-                if self._settle(error, parcels):
-                    return
+                positions = self._transactions.send(parcels)
+            except UnknownOutcome as error:
+                if self._settle(str(error), parcels):
+                    return {}
             else:
                 metrics.PUBLISH_TRANSACTIONS.labels(result="ok").inc()
-                return
+                return positions
 
     def close(self) -> None:
-        self._producer.flush(_COMMIT_SECONDS)
+        self._transactions.close()
 
-    def _new_producer(self) -> Producer:
-        producer = Producer(self._config, logger=LIBRDKAFKA)
-        if self._transactional:
-            producer.init_transactions(_COMMIT_SECONDS)
-        return producer
+    def _renew(self) -> None:
+        """What an unknown outcome left behind may come true until there is a new epoch: never ask before."""
+        self._transactions.renew()
+        self._unsettled = False
 
-    def _transaction(self, parcels: Sequence[Parcel]) -> None:
-        producer = self._producer
-        producer.begin_transaction()
-        for parcel in parcels:
-            self._produce(parcel)
-        producer.send_offsets_to_transaction(
-            self._offsets(parcels), self._source.group_metadata, _COMMIT_SECONDS
-        )
-        producer.commit_transaction(_COMMIT_SECONDS)
+    def _resume_by_journal(
+        self, doubtful: Mapping[int, Opened], found: Mapping[int, Committed]
+    ) -> dict[int, Resumed]:
+        """The ledger lost a tail, or has not caught up again since it did, or the group lost its offsets."""
+        if not doubtful:
+            return {}
+        scanned = self._transactions.scan({shard: each.scan_from for shard, each in doubtful.items()})
+        resumed = {}
+        for shard, ledger in doubtful.items():
+            group, ids = found[shard], scanned[shard]
+            left = [e for e in ledger.outbox if journal_id(e.topic, e.partition, e.id) not in ids]
+            _note_doubt(shard, group, len(ids), len(ledger.outbox), len(left))
+            resumed[shard] = Resumed(left, group.cursor or "", True, ids, group.progress)
+        return resumed
 
-    def _at_least_once(self, parcels: Sequence[Parcel]) -> None:
-        self._failed.clear()
-        for parcel in parcels:
-            self._produce(parcel, self._delivered)
-        left = self._producer.flush(_COMMIT_SECONDS)
-        if left or self._failed:
-            raise KafkaException(
-                KafkaError(KafkaError._MSG_TIMED_OUT, "records were not delivered", retriable=True)
-            )
-        self._source.commit(self._offsets(parcels))
+    def _settle(self, why: str, parcels: Sequence[Parcel]) -> bool:
+        """Step 10, after an unknown outcome: True if it is out after all, False if it must be published again.
 
-    def _delivered(self, error: KafkaError | None, _: object) -> None:
-        if error is not None:
-            self._failed.append(error.name())
-
-    def _produce(self, parcel: Parcel, on_delivery: Any = None) -> None:
-        for entry in parcel.entries:
-            headers: Any = entry.headers
-            role, _, rule = entry.topic.partition(".")
-            topic = f"{self._topics[role]}.{rule}" if rule else self._topics[role]
-            while True:
-                try:
-                    self._producer.produce(
-                        topic,
-                        entry.value,
-                        entry.key,
-                        partition=-1 if entry.partition is None else entry.partition,
-                        headers=headers,
-                        on_delivery=on_delivery,
-                    )
-                    break
-                except BufferError:
-                    self._producer.poll(0.05)  # the local queue is full: let it drain
-
-    def _offsets(self, parcels: Sequence[Parcel]) -> list[TopicPartition]:
-        offsets = []
-        for parcel in parcels:
-            marks = {mark.rpartition("/")[0]: offset + 1 for mark, offset in parcel.marks.items()}
-            letters = marks.pop(LETTERS, 0)
-            offsets.append(TopicPartition(self._topics[LETTERS], parcel.shard, letters, parcel.cursor))
-            offsets += [TopicPartition(self._topics[role], parcel.shard, at) for role, at in marks.items()]
-        return offsets
-
-    def _settle(self, error: KafkaException, parcels: Sequence[Parcel]) -> bool:
-        """After a failed round: True if it is out after all, False if it must be published again."""
-        cause: KafkaError = error.args[0]
-        if cause.code() in _FENCED:
-            self._abort()
-            metrics.PUBLISH_TRANSACTIONS.labels(result="abort").inc()
-            raise Fenced(cause.name()) from error
-        if cause.code() in _HOPELESS:
-            raise LogError(
-                f"Kafka does not take what is to be published, and waiting will not mend it: {cause.name()}: "
-                f"{cause.str()}. Nothing is lost: the next start publishes it"
-            ) from error
+        LogUnavailable where nobody answers: the shards are opened again then, by a new consumer if need be.
+        """
         metrics.PUBLISH_TRANSACTIONS.labels(result="unknown").inc()
-        log.warning("publishing did not succeed, asking what is out", error=cause.name())
-        self.trouble = f"publishing: {cause.name()}"
-        while not self._should_stop():
-            try:
-                # An outcome that is not known may still come true: only a new epoch of the producer ends it.
-                self._producer = self._new_producer()
-                found = self._source.cursors([parcel.shard for parcel in parcels])
-            except KafkaException as again:
-                log.warning("no answer from the broker, waiting", error=again.args[0].name())
-                time.sleep(_RETRY_SECONDS)
-            else:
-                self.trouble = None
-                return self._is_out(parcels, found)
-        raise Fenced("stopping before it is known what is out: the next start asks")
-
-    @staticmethod
-    def _is_out(parcels: Sequence[Parcel], found: Mapping[int, str | None]) -> bool:
-        """A transaction is out whole or not at all; a cursor that is neither is somebody else's."""
-        if all(found[parcel.shard] == parcel.cursor for parcel in parcels):
-            return True
-        if all((found[parcel.shard] or "") == parcel.cursor_before for parcel in parcels):
-            return False
-        raise Fenced("somebody else has published for these shards")
-
-    def _abort(self) -> None:
-        if self._transactional:
-            try:
-                self._producer.abort_transaction(_COMMIT_SECONDS)
-            except KafkaException as error:
-                log.warning(
-                    "abort failed, a new producer will end the transaction", error=error.args[0].name()
-                )
-                self._producer = self._new_producer()
+        log.warning("publishing did not succeed, asking what is out", error=why)
+        self.trouble = f"publishing: {why}"
+        self._unsettled = True
+        self._renew()
+        found = self._transactions.committed([parcel.shard for parcel in parcels], ())
+        self.trouble = None
+        return _is_out(parcels, found)
 
 
-class UnknownCursor(Exception):
-    """What Kafka says is out and what the ledger holds do not fit: one of them lost a tail of its history."""
+def _place(cursor: str | None, ledger: Opened) -> int | None:
+    """How many entries of the outbox are out, by the cursor; None where the ledger does not know it."""
+    if not ledger.marks:  # the very beginning, unless the state was lost and is to be made again
+        return 0 if cursor is None and ledger.scan_from < 0 else None
+    if cursor == ledger.trimmed_to:
+        return 0
+    for at, entry in enumerate(ledger.outbox):
+        if cursor == cursor_of(entry):
+            return at + 1
+    return None  # also where state has no cursor any more: the group's offsets are lost
 
-    def __init__(self, shard: int, found: str) -> None:
-        super().__init__(
-            f"shard {shard}: the consumer group has published up to {found}. One of Redis and Kafka has lost what it "
-            "acknowledged, and going on would repeat triggers: restore Redis from a newer copy, or the group's "
-            "offsets; or begin anew under another `app` and `kafka.group_id`"
-        )
 
-
-_FENCED = frozenset(
-    (
-        KafkaError.ILLEGAL_GENERATION,
-        KafkaError.UNKNOWN_MEMBER_ID,
-        KafkaError.FENCED_INSTANCE_ID,
-        KafkaError.REBALANCE_IN_PROGRESS,
-        KafkaError._FENCED,
-        KafkaError.INVALID_PRODUCER_EPOCH,
+def _note_doubt(shard: int, group: Committed, published: int, outbox: int, left: int) -> None:
+    counts = {"shard": shard, "published_since": published, "outbox": outbox, "left": left}
+    if group.cursor is None:
+        log.info("the group has committed nothing yet, or lost it: the journal says what is out", **counts)
+        return
+    metrics.COMMIT_CONFLICTS.labels(kind="rollback").inc()
+    log.warning(
+        "Redis has lost a tail of what it acknowledged: the journal says what is out already", **counts
     )
-)
-_HOPELESS = frozenset(
-    (
-        KafkaError.MSG_SIZE_TOO_LARGE,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-        KafkaError._UNKNOWN_TOPIC,
-        KafkaError._UNKNOWN_PARTITION,
-    )
-)
+
+
+def _is_behind(ledger: Opened, group: Committed) -> bool:
+    """It has been further already when it published: what it will do again may be out."""
+    return not Progress(ledger.marks, ledger.watermark).reaches(group.progress)
+
+
+def _is_out(parcels: Sequence[Parcel], found: Mapping[int, Committed]) -> bool:
+    """A transaction is out whole or not at all; a cursor that is neither is somebody else's."""
+    cursors = {shard: each.cursor or "" for shard, each in found.items()}
+    if all(cursors[parcel.shard] == parcel.cursor for parcel in parcels):
+        return True
+    if all(cursors[parcel.shard] == parcel.cursor_before for parcel in parcels):
+        return False
+    raise Fenced("somebody else has published for these shards")

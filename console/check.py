@@ -68,49 +68,65 @@ def _redis(settings: Settings) -> Iterator[Finding]:
     """Reachable, append only file on, nothing evicted: anything else loses state in silence."""
     import redis
 
-    address, password = redacted_url(settings.redis.url), settings.redis.password
+    from flows.assemble import redis_client
+    from state.ledger import LedgerError
+    from state.redis_safety import dangers
+
+    address = redacted_url(settings.redis.url)
     try:
-        with redis.Redis.from_url(
-            settings.redis.url,
-            socket_timeout=_ANSWER_SECONDS,
-            socket_connect_timeout=_ANSWER_SECONDS,
-            **({"password": password} if password else {}),
-        ) as client:
-            info = client.info()
+        with redis_client(settings, settings.redis.url) as client:
+            version = client.info("server").get("redis_version", "unknown")
+            found = list(dangers(client))
+    except LedgerError as error:
+        yield Finding("redis", False, f"{address}: {error}")
+        return
     except (redis.RedisError, OSError, ValueError) as error:
         mend = "start it: redis-server --appendonly yes --maxmemory-policy noeviction; or set redis.url"
         yield Finding("redis", False, f"{address} does not answer: {error}", mend)
         return
-    yield Finding("redis", True, f"{address}, version {info.get('redis_version', 'unknown')}")
-    if not info.get("aof_enabled"):
-        mend = "redis-cli CONFIG SET appendonly yes; and the same in its configuration file"
-        yield Finding("redis", False, "its append only file is off: a restart forgets everything", mend)
-    policy = info.get("maxmemory_policy", "noeviction")
-    if policy != "noeviction":
-        mend = "redis-cli CONFIG SET maxmemory-policy noeviction; and the same in its configuration file"
-        yield Finding("redis", False, f"maxmemory-policy is {policy}: users may vanish at any time", mend)
+    yield Finding("redis", True, f"{address}, version {version}")
+    for danger in found:
+        if danger.risk in settings.redis.accepted_risks:
+            yield Finding("note", True, f"{danger.text}; accepted by redis.accepted_risks")
+        else:
+            yield Finding("redis", False, danger.text, danger.mend)
 
 
 def _kafka(settings: Settings) -> Iterator[Finding]:
-    from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient
+    from connectors.brokers import Brokers
+    from connectors.log import LogError
+    from flows import topics
 
     servers = settings.kafka.bootstrap_servers
     try:
-        options = {"bootstrap.servers": servers, "log_level": 0, **settings.kafka.options}
-        brokers = AdminClient(options).list_topics(timeout=_ANSWER_SECONDS).brokers
-    except KafkaException as error:
+        Brokers(servers, settings.kafka.options, answer_seconds=_ANSWER_SECONDS).partitions()
+    except LogError as error:
         mend = "start a broker, or set kafka.bootstrap_servers"
-        yield Finding("kafka", False, f"{servers} does not answer: {error.args[0].str()}", mend)
+        yield Finding("kafka", False, f"{servers} does not answer: {error}", mend)
         return
-    yield Finding("kafka", True, f"{servers}, {len(brokers)} broker{'s' if len(brokers) != 1 else ''}")
-    from flows import topics
-
-    wrong = topics.problems(settings)
+    yield Finding("kafka", True, servers)
+    wrong = _topics(settings)
     for problem in wrong:
         yield Finding("topics", False, problem, "beckon topics create" if "do not exist" in problem else "")
     if not wrong:
         yield Finding("topics", True, f"all {len(topics.names(settings))} as needed")
+
+
+def _topics(settings: Settings) -> list[str]:
+    """What is wrong with them, by what the state was built from where that can be asked."""
+    from flows import startup, topics
+    from flows.assemble import ledger_of
+    from state.redis_ledger import StoreUnavailable
+
+    if settings.state.kind == "redis" and settings.redis.url:
+        ledger = ledger_of(settings, settings.redis.url)
+        try:
+            return startup.problems(settings, ledger)
+        except StoreUnavailable:
+            pass  # told already, with what helps
+        finally:
+            ledger.close()
+    return topics.problems(settings, {})
 
 
 def _directory(subject: str, setting: str, name: str) -> Finding:

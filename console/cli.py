@@ -223,6 +223,23 @@ def erase(
     print("erasure requested; it happens when the running service reads the request")
 
 
+@app.command(epilog="Example: beckon rebuild --config shop.yaml")
+def rebuild(
+    config: Config = None,
+    overrides: Overrides = None,
+    what_is_left: Annotated[
+        bool,
+        typer.Option("--what-is-left", help="Also where topics no longer reach back to their beginning."),
+    ] = False,
+) -> None:
+    """After a total loss of Redis: let the next `run` build the state again from the topics, saying nothing twice."""
+    settings = settings_of(config, overrides)
+    with told():
+        from flows import service
+
+        _print(service.rebuild(settings, what_is_left=what_is_left))
+
+
 @topics_app.command(epilog="Example: beckon topics create --config shop.yaml")
 def create(config: Config = None, overrides: Overrides = None) -> None:
     """Create the topics that are missing; say what is there and what differs."""
@@ -232,7 +249,7 @@ def create(config: Config = None, overrides: Overrides = None) -> None:
 
         for line in topics.create(settings):
             print(line)
-        wrong = topics.problems(settings)
+        wrong = topics.problems(settings, {})
     for problem in wrong:
         print(f"beckon: {problem}", file=sys.stderr)
     raise typer.Exit(FAILED if wrong else 0)

@@ -100,14 +100,27 @@ def _mendable(error: BaseException) -> str | None:
     from redis import RedisError
 
     from connectors.embedded_redis import EmbeddedRedisError
-    from connectors.log import LogError
-    from connectors.publisher import UnknownCursor
+    from connectors.log import LogError, LogUnavailable
+    from connectors.publisher import LostState
     from flows.intake import BadInput
     from flows.profiles import NoState
+    from flows.rebuild import CannotRebuild
+    from flows.startup import NotAsBefore
     from state.ledger import LedgerError
     from state.redis_ledger import StoreUnavailable
 
-    ours = (EmbeddedRedisError, LogError, BadInput, NoState, LedgerError, StoreUnavailable, UnknownCursor)
+    ours = (
+        EmbeddedRedisError,
+        LogError,
+        BadInput,
+        NoState,
+        NotAsBefore,
+        CannotRebuild,
+        LedgerError,
+        StoreUnavailable,
+        LogUnavailable,
+        LostState,
+    )
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ours):

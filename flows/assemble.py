@@ -5,19 +5,24 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import redis
 from msgspec import Struct
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from config.load import plan_of
 from config.settings import Settings
+from connectors import metrics
 from connectors.codec import Decoder, Rejected
 from connectors.envelope import Headers, Record, dead_letter, dead_letter_line
 from connectors.file_log import FileLog, FilePublisher
 from connectors.kafka import KafkaLog
 from connectors.log import InputLog, Lane
-from connectors.publisher import KafkaPublisher, Publisher
+from connectors.publisher import OutboxPublisher, Publisher
+from connectors.transactions import KafkaTransactions
 from flows.dead_letter import DeadLetter
 from flows.desk import Desk
 from flows.intake import Clock, Intake
@@ -25,10 +30,12 @@ from flows.item_facts import ItemFacts
 from flows.outgoing import Outgoing
 from flows.shard import Shard
 from flows.station import Cadence, Station
+from flows.wall import Wall
 from state.events import TOPICS
-from state.ledger import Ledger, MemoryLedger
+from state.ledger import Ledger, MemoryLedger, Store
 from state.redis_ledger import RedisLedger
 from state.user import LAYOUT
+from state.values import LAST_TS
 from triggers.trigger import Decision
 
 LINE_LIMIT = (
@@ -37,7 +44,30 @@ LINE_LIMIT = (
 # Key and value of a dead letter on Kafka; with its headers it must fit a topic of default settings (1,000,000
 # bytes in librdkafka): one that nobody takes would stop the triggers behind it for ever.
 DEAD_LETTER_BYTES = 950_000
-OUTPUTS = ("letters", "triggers", "decisions", "dead_letters")
+STORE_SECONDS = 5.0  # a store or a network that is silent for longer has failed
+OUTPUTS = ("letters", "triggers", "decisions", "dead_letters", "journal")
+
+
+def wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+# Nobody sets it, and a suspended machine's sleep counts in it; elsewhere than on Linux without that.
+_UNSET_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+class Nature(Struct, frozen=True):
+    """Time and chance: what the flow takes from outside and a simulation replaces.
+
+    `wall_ms` is epoch milliseconds; `monotonic`, `sleep` and `elapsed` (which counts suspended time too) are in
+    seconds; `token` makes owners of a ledger.
+    """
+
+    wall_ms: Callable[[], int] = wall_ms
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    elapsed: Callable[[], float] = partial(time.clock_gettime, _UNSET_CLOCK)
+    token: Callable[[], str] = partial(secrets.token_hex, 8)
 
 
 class Choices(Struct, frozen=True, kw_only=True):
@@ -49,6 +79,7 @@ class Choices(Struct, frozen=True, kw_only=True):
     on_decision: Callable[[Decision], None] | None = None
     instance_id: str = ""
     until_ts: int | None = None
+    nature: Nature = Nature()
 
     @property
     def event_time_only(self) -> bool:
@@ -56,13 +87,16 @@ class Choices(Struct, frozen=True, kw_only=True):
         return self.until_caught_up or self.closed
 
 
-def wall_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 def redis_client(settings: Settings, url: str) -> redis.Redis:
+    """One that gives up soon: who asks tells the operator, and decides whether to wait."""
     password = settings.redis.password or None
-    return redis.Redis.from_url(url, **({"password": password} if password else {}))
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=STORE_SECONDS,
+        socket_connect_timeout=STORE_SECONDS,
+        retry=Retry(NoBackoff(), 1),  # at once, as for a connection that was closed while idle
+        **({"password": password} if password else {}),
+    )
 
 
 def redis_ledger(settings: Settings, client: redis.Redis) -> RedisLedger:
@@ -72,10 +106,11 @@ def redis_ledger(settings: Settings, client: redis.Redis) -> RedisLedger:
         user_ttl_seconds=settings.redis.user_ttl // 1000,
         watch_ttl_seconds=settings.redis.watch_ttl // 1000,
         watchers_per_sku=settings.engine.watchers_per_sku,
+        accepted_risks=settings.redis.accepted_risks,
     )
 
 
-def ledger_of(settings: Settings, redis_url: str) -> Ledger:
+def ledger_of(settings: Settings, redis_url: str) -> Store:
     if settings.state.kind == "memory":
         return MemoryLedger(settings.engine.watchers_per_sku)
     return redis_ledger(settings, redis_client(settings, redis_url))
@@ -113,16 +148,17 @@ def log_of(settings: Settings, choices: Choices) -> KafkaLog | FileLog:
 
 def publisher_of(settings: Settings, source: InputLog, choices: Choices) -> Publisher:
     if isinstance(source, KafkaLog):
-        return KafkaPublisher(
+        transactions = KafkaTransactions(
             source,
             input_topics(settings) | output_topics(settings),
             bootstrap_servers=settings.kafka.bootstrap_servers,
             transactional_id=f"{settings.app}.{choices.instance_id or secrets.token_hex(8)}",
             guarantee=settings.delivery.guarantee,
             transaction_timeout_ms=int(settings.delivery.transaction_timeout),  # librdkafka reads str()
-            should_stop=choices.should_stop,
+            scan_records=settings.delivery.scan_records,
             options=settings.kafka.options,
         )
+        return OutboxPublisher(transactions)
     return FilePublisher(
         Path(settings.files.directory), output_topics(settings), partitions=settings.files.partitions
     )
@@ -134,9 +170,10 @@ def decoders_of(settings: Settings) -> dict[str, Decoder]:
         role: Decoder(
             role,
             union,
-            max_bytes=chosen.max_bytes,
+            # What a letter carries has been let in already, and may have grown since.
+            max_bytes=chosen.max_bytes if role != "letters" else DEAD_LETTER_BYTES,
             currency=chosen.currency,
-            ahead_limit_ms=settings.time.ahead_limit,
+            ahead_limit_ms=settings.time.ahead_limit if role != "letters" else LAST_TS,
         )
         for role, union in TOPICS.items()
     }
@@ -165,6 +202,7 @@ def _cut(key: bytes | None, value: bytes, headers: Headers) -> Record:
     size = len(key or b"")
     if size + len(value) <= DEAD_LETTER_BYTES:
         return key, value, headers
+    metrics.LIMIT_HITS.labels(limit="dead_letter_bytes").inc()
     said = ("beckon.cut", f"key {size}, value {len(value)}".encode())
     key = key and key[:DEAD_LETTER_BYTES]
     return key, value[: DEAD_LETTER_BYTES - len(key or b"")], [*headers, said]
@@ -172,7 +210,7 @@ def _cut(key: bytes | None, value: bytes, headers: Headers) -> Record:
 
 def station_of(
     settings: Settings,
-    source: KafkaLog | FileLog,
+    source: InputLog,
     ledger: Ledger,
     publisher: Publisher,
     choices: Choices,
@@ -185,10 +223,17 @@ def station_of(
         source,
         _desk_of(settings, source, ledger, shards, choices),
         publisher,
-        Cadence(engine.commit_interval / 1000, engine.commit_age / 1000, engine.heartbeat / 1000),
+        Cadence(
+            engine.commit_interval / 1000,
+            engine.commit_age / 1000,
+            engine.heartbeat / 1000,
+            settings.delivery.journal_every / 1000,
+        ),
         should_stop=choices.should_stop,
         until_caught_up=choices.event_time_only,
         follows=not choices.closed,
+        monotonic=choices.nature.monotonic,
+        sleep=choices.nature.sleep,
     )
     ledger.prepare(source.partitions["letters"], LAYOUT)
     station.start(_intake_of(settings, source, ledger, publisher, station, choices))
@@ -196,7 +241,7 @@ def station_of(
 
 
 def _desk_of(
-    settings: Settings, source: KafkaLog | FileLog, ledger: Ledger, shards: dict[int, Shard], choices: Choices
+    settings: Settings, source: InputLog, ledger: Ledger, shards: dict[int, Shard], choices: Choices
 ) -> Desk:
     plan = plan_of(settings)
     facts = ItemFacts(ledger, shards, source.partitions["inventory"])
@@ -219,25 +264,33 @@ def _desk_of(
 
 def _intake_of(
     settings: Settings,
-    source: KafkaLog | FileLog,
+    source: InputLog,
     ledger: Ledger,
     publisher: Publisher,
     station: Station,
     choices: Choices,
 ) -> Intake:
     times = settings.time
-    wall = None if choices.event_time_only else wall_ms
+    wall = Wall(choices.nature.wall_ms, choices.nature.elapsed)
     return Intake(
         source,
         decoders_of(settings),
         ledger,
         publisher,
         station.shards,
-        Clock(wall, times.out_of_orderness, times.idle_after, choices.until_ts),
-        new_owner=lambda: secrets.token_hex(8),
+        Clock(
+            wall=None if choices.event_time_only else wall.now,
+            monotonic=choices.nature.monotonic,
+            out_of_orderness=times.out_of_orderness,
+            idle_after=times.idle_after,
+            end_known_for=times.end_known_for / 1000,
+            until=choices.until_ts,
+        ),
+        new_owner=choices.nature.token,
         encode_dead=dead_letters_of(settings, as_line=isinstance(source, FileLog)),
-        decode_wall=None if choices.closed else wall_ms,
+        decode_wall=None if choices.closed else wall.latest,
         queued_records=settings.engine.queued_records,
+        live_records=settings.engine.batch_records // 4,
         timers=settings.engine.loaded_timers,
         cached_users=settings.state.cached_users,
         bad_share=settings.input.bad_share,

@@ -9,19 +9,19 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from msgspec import Struct
-from msgspec.json import Encoder as JsonEncoder
 
 from connectors import metrics
 from flows.dead_letter import DeadLetter
 from flows.item_facts import ItemFacts
+from flows.letters import FAR_REACHING, Letters
 from flows.outgoing import Outgoing
+from flows.persons import Persons
 from flows.shard import Shard, unpack_item
 from state import events
 from state.fold import DUPLICATE
 from state.items import Item, apply_item
 from state.ledger import Ledger
-from state.user import User
-from triggers.decide import on_event, wake
+from triggers.decide import on_event
 from triggers.plan import Plan
 from triggers.trigger import Decision
 
@@ -63,12 +63,14 @@ class Desk:
         self._shards = shards
         self._facts = facts
         self._outgoing = outgoing
-        self._shard_count = shard_count
+        self._persons = Persons(plan, ledger, facts, outgoing)
+        self._letters = Letters(self._persons, shard_count)
         self._lateness = allowed_lateness
         self._watchers_limit = watchers_limit
         self._timers_limit = timers_limit
         self._low_threshold = plan.low_threshold
         self._under_way: list[Shard] = []
+        self._read: set[int] = set()
         self._events = 0
 
     # one round
@@ -84,6 +86,7 @@ class Desk:
         for batch, timers in zip(batches, due, strict=True):
             self._apply(batch)
             self._fire(batch, timers)
+        self._prove_reads()
 
     def commit(self, *, heartbeat: bool = False) -> int:
         """Send the change of every changed shard; how many commits are under way.
@@ -118,16 +121,31 @@ class Desk:
 
     # reading what the batch needs
 
+    def _prove_reads(self) -> None:
+        """What another owner wrote must not be taken for ours: Redis may forget him, and take our commit upon it."""
+        read, self._read = sorted(self._read | self._persons.read), set()
+        self._persons.read.clear()
+        for number, owner in zip(read, self._ledger.owners(read) if read else (), strict=True):
+            if number in self._shards and self._shards[number].owner != owner:
+                metrics.COMMIT_CONFLICTS.labels(kind="fenced").inc()
+                raise Refused(f"shard {number}: another process owns it")
+
     def _pop_due(self, batch: ShardBatch) -> list[tuple[int, str]]:
+        """Timers the watermark has passed; of very many only the first, and then no more time passes this round."""
         timers, shard = batch.shard.timers, batch.shard
         found: list[tuple[int, str]] = []
         while timers.horizon < batch.watermark - 1:
             found += timers.pop_due(batch.watermark)
+            if len(found) >= self._timers_limit:
+                metrics.LIMIT_HITS.labels(limit="due_timers").inc()
+                batch.watermark = timers.horizon + 1
+                return found
             if shard.due or self._under_way:
                 self.commit()  # timers on their way to the ledger must be there to be read
                 self.settle()
             loaded = self._ledger.load_timers(shard.number, timers.horizon, self._timers_limit)
             timers.extend(loaded, self._timers_limit)
+            self._read.add(shard.number)
         return found + timers.pop_due(batch.watermark)
 
     def _load(self, batches: list[ShardBatch], due: list[list[tuple[int, str]]]) -> None:
@@ -145,22 +163,18 @@ class Desk:
                     user_id = event.user_id or event.anonymous_id
                     if user_id not in users:
                         wanted[shard.number, user_id] = shard
+                elif kind is events.Letter:
+                    wanted[shard.number, event.to] = shard
             for _, user_id in timers:
                 if user_id not in users:
                     wanted[shard.number, user_id] = shard
-        self._load_users(wanted)
+        self._persons.load((shard, user_id) for (_, user_id), shard in wanted.items())
         if items:
+            self._read.update(shard for shard, _ in items)
             for (shard, sku), blob in zip(
                 ((s, sku) for (_, sku), s in items.items()), self._ledger.load_items([*items]), strict=True
             ):
                 shard.items[sku] = Item() if blob is None else unpack_item(blob)
-
-    def _load_users(self, wanted: dict[tuple[int, str], Shard]) -> None:
-        missing = [key for key, shard in wanted.items() if shard.known(key[1]) is None]
-        if missing:
-            metrics.CACHE_MISSES.inc(len(missing))
-            for key, blob in zip(missing, self._ledger.load_users(missing), strict=True):
-                wanted[key].admit(key[1], blob)
 
     # applying
 
@@ -175,6 +189,7 @@ class Desk:
             kind = event.__class__
             if kind in _USERLESS or kind in ITEM_EVENTS:
                 self._apply_userless(shard, event)
+                clock = shard.clock
                 continue
             ts = event.ts
             if ts > clock:
@@ -182,9 +197,14 @@ class Desk:
             late = ts < clock - lateness
             user_id = event.user_id or event.anonymous_id
             user = users[user_id]
+            if kind in FAR_REACHING or (user.own_ties is not None and user.own_ties.binds):
+                known = self._letters.tell(shard, user, event, late=late) is DUPLICATE
+                duplicates += known
+                late_events += late and not known
+                continue
             before = user.due
             if before is not None and before < ts and plan.decides(user, event):
-                self._wake(shard, user, ts)
+                self._persons.wake(shard, user, ts)
                 before = user.due
             applied = on_event(user, event, plan, facts, claim, decisions, late=late)
             if applied is DUPLICATE:
@@ -199,8 +219,6 @@ class Desk:
             if decisions:
                 self._outgoing.emit(shard, user, decisions, event.traceparent)
                 decisions.clear()
-            elif user.erased_at is not None:
-                shard.entries = [entry for entry in shard.entries if entry.user_id != user_id]
         shard.marks.update(batch.marks)
         self._count(batch, late_events, duplicates)
 
@@ -212,43 +230,32 @@ class Desk:
         shard.clock = max(shard.clock, event.ts)
         if isinstance(event, events.StockEdge):
             self._fan_out(shard, event)
+        elif isinstance(event, events.Letter):
+            self._letters.deliver(shard, event)
         elif event.__class__ in ITEM_EVENTS:
             item = shard.items[event.sku]
             edge = apply_item(item, event, self._low_threshold)
             shard.changed_items[event.sku] = item
             if edge is not None and event.ts >= shard.clock - self._lateness:
-                self._tell_everyone(shard, edge)
-
-    def _tell_everyone(self, shard: Shard, edge: events.StockEdge) -> None:
-        """Hand a stock edge to this shard's users now and to every other shard by letter."""
-        for other in range(self._shard_count):
-            if other != shard.number:
-                shard.write("letters", edge.event_id, None, _encode_letter(edge), [], partition=other)
-        self._fan_out(shard, edge)
+                self._letters.to_all(shard, edge)
+                self._fan_out(shard, edge)
 
     def _fan_out(self, shard: Shard, edge: events.StockEdge) -> None:
         """Ask the rules for every user of this shard who watches the SKU."""
         self.settle()  # watchers on their way to the ledger must be there to be read
+        self._read.add(shard.number)
         watchers = self._ledger.load_watchers(shard.number, edge.sku, self._watchers_limit)
         if len(watchers) == self._watchers_limit:
             metrics.LIMIT_HITS.labels(limit="watchers_per_sku").inc()
         watchers = [*dict.fromkeys([*watchers, *shard.watching.get(edge.sku, ())])]
-        self._load_users({(shard.number, user_id): shard for user_id in watchers})
-        decisions: list[Decision] = []
+        self._persons.load((shard, user_id) for user_id in watchers)
         for user_id in watchers:
             user = shard.users[user_id]
-            self._wake(shard, user, edge.ts)
-            before = user.due
-            if (
-                on_event(user, edge, self._plan, self._facts, self._facts.claim, decisions, late=False)
-                is DUPLICATE
-            ):
-                continue
-            shard.dirty[user_id] = user
-            if user.due != before:
-                shard.set_due(user_id, user.due)
-            self._outgoing.emit(shard, user, decisions, edge.traceparent)
-            decisions.clear()
+            self._persons.wake(shard, user, edge.ts)
+            if user.alias_of is None:
+                self._persons.tell(shard, user, edge)
+            else:  # its watches have moved, but this edge may have come to the other shard before them
+                self._letters.tell(shard, user, edge)
 
     # timers
 
@@ -261,19 +268,7 @@ class Desk:
             user = shard.known(user_id)
             if user is not None and user.due == at:
                 metrics.TIMER_DELAY.observe((watermark - at) / 1000)
-                self._wake(shard, user, watermark)
-
-    def _wake(self, shard: Shard, user: User, before: int) -> None:
-        """Do what is due for this user before `before`, in order."""
-        decisions: list[Decision] = []
-        changed = False
-        while user.due is not None and user.due < before:
-            changed = True
-            wake(user, user.due, self._plan, self._facts, self._facts.claim, decisions)
-        if changed:
-            shard.dirty[user.user_id] = user
-            shard.set_due(user.user_id, user.due)
-            self._outgoing.emit(shard, user, decisions, None)
+                self._persons.wake(shard, user, watermark)
 
     def _count(self, batch: ShardBatch, late_events: int, duplicates: int) -> None:
         self._events += len(batch.items)
@@ -285,6 +280,4 @@ class Desk:
             metrics.EVENTS_DUPLICATE.inc(duplicates)
 
 
-JSON = [("content-type", b"application/json")]
-_encode_letter = JsonEncoder().encode
-_USERLESS = frozenset((DeadLetter, events.StockEdge, *CONTEXT_EVENTS))
+_USERLESS = frozenset((DeadLetter, events.StockEdge, events.Letter, *CONTEXT_EVENTS))

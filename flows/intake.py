@@ -25,12 +25,19 @@ from state.ledger import Ledger
 log = structlog.get_logger("intake")
 
 
-class Clock(Struct, frozen=True):
-    """How event time follows the wall. `wall` None: event time only. `until`: the end of a replay."""
+class Clock(Struct, frozen=True, kw_only=True):
+    """How event time follows the wall. `wall`, told the newest event's time, is None for event time only.
 
-    wall: Callable[[], int] | None
+    `until`: the end of a replay.
+
+    `monotonic` and `end_known_for` in seconds: so long may the last word that a partition is at its end be relied on.
+    """
+
+    wall: Callable[[int | None], int] | None
+    monotonic: Callable[[], float]
     out_of_orderness: int
     idle_after: int
+    end_known_for: float
     until: int | None = None
 
 
@@ -54,6 +61,7 @@ class Intake:
         encode_dead: Callable[[Lane, int, bytes | None, bytes | None, Rejected], DeadLetter],
         decode_wall: Callable[[], int] | None,
         queued_records: int,
+        live_records: int,
         timers: int,
         cached_users: int,
         bad_share: float,
@@ -77,22 +85,27 @@ class Intake:
         self._minute: tuple[int, int, int] = (0, 0, 0)
         self._give_up = give_up
         self._paused: set[Lane] = set()
+        self._polled = 0
+        self._newest: int | None = None
+        self._live_records = live_records
         self.records = 0
 
     # Assignment
 
     def gained(self, shards: list[int]) -> Mapping[Lane, int]:
+        owners = {number: self._new_owner() for number in shards}
+        opened = {n: self._ledger.open(n, owner, self._publisher.name) for n, owner in owners.items()}
+        # Ours first, then asked what is out: in the other order a former owner could publish in between.
+        resumed = self._publisher.resume(opened)
+        users = max(1000, self._cached_users // max(1, len(shards)))
+        opened_at = self._clock.wall(None) if self._clock.wall else 0
         positions: dict[Lane, int] = {}
-        for number in shards:
-            owner = self._new_owner()
-            opened = self._ledger.open(number, owner)
-            resumed = self._publisher.resume(number, opened)
-            merge = Merge(self._source.lanes(number), self._clock.wall() if self._clock.wall else 0)
-            users = max(1000, self._cached_users // len(shards))
+        for number, ledger in opened.items():
+            merge = Merge(self._source.lanes(number), opened_at)
             self._shards[number] = Shard(
-                number, owner, opened, resumed, merge, timers=self._timers, users=users
+                number, owners[number], ledger, resumed[number], merge, timers=self._timers, users=users
             )
-            for mark, offset in opened.marks.items():
+            for mark, offset in ledger.marks.items():
                 role, _, part = mark.rpartition("/")
                 positions[role, int(part)] = offset + 1
         log.info("shards gained", shards=len(shards))
@@ -110,18 +123,36 @@ class Intake:
     def round(self, timeout_seconds: float) -> list[ShardBatch]:
         """What may be applied now, by shard; also shards where only time has passed."""
         polled = self._source.poll(timeout_seconds)
-        wall = None if self._clock.wall is None else self._clock.wall()
+        self._polled = sum(len(chunk.offsets) for chunk in polled.chunks)
+        wall = None if self._clock.wall is None else self._clock.wall(self._newest)
+        self._newest = None
         for chunk in polled.chunks:
             shard = self._shards.get(chunk.lane[1])
             if shard is not None:
                 self._take(shard, chunk, wall or 0)
-        for role, part in polled.ended:
-            shard = self._shards.get(part)
+        for lane, known_at in polled.ended.items():
+            shard = self._shards.get(lane[1])
             if shard is not None:
-                shard.merge.queues[role, part].ended = True
+                shard.merge.queues[lane].end_known(known_at)
+        for lane, offset in polled.passed.items():
+            shard = self._shards.get(lane[1])
+            if shard is not None and not shard.merge.queues[lane].items:
+                shard.passed[shard.merge.queues[lane].mark] = offset
+        now = self._clock.monotonic()
+        for shard in self._shards.values():
+            for queue in shard.merge.queues.values():
+                queue.look(now, wall, self._clock.end_known_for)
         batches = [self._release(shard, wall) for shard in self._shards.values()]
         self._hold_back()
         return batches
+
+    @property
+    def live(self) -> bool:
+        """So little came that there is no backlog: what is due must not wait for company.
+
+        Not the same as `caught_up`, which under a steady stream is hardly ever true of all lanes at one moment.
+        """
+        return self._polled < self._live_records and not self._paused
 
     @property
     def caught_up(self) -> bool:
@@ -154,9 +185,11 @@ class Intake:
             self._watch_bad(bad, len(items), now or 0)
         else:
             self._watch_bad(0, len(items), now or 0)
+        newest = max(times, default=NEVER)
+        self._newest = newest if newest > NEVER else self._newest
         self.records += len(items)
         metrics.RECORDS.labels(topic=role).inc(len(items))
-        if self._clock.until is not None and max(times) > self._clock.until:
+        if self._clock.until is not None and newest > self._clock.until:
             kept = [at for at, ts in enumerate(times) if ts <= self._clock.until]
             items, times = [items[at] for at in kept], [times[at] for at in kept]
             chunk.offsets = [chunk.offsets[at] for at in kept]

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
-from connectors.log import Lane
+from connectors.log import NEVER_KNOWN, Lane
 
 NEVER = -1
 ALWAYS = 1 << 62
@@ -28,7 +28,10 @@ class LaneQueue:
         self.times: list[int] = []
         self.offsets: list[int] = []
         self.reached = NEVER
-        self.ended = False
+        self.drained = False  # read to an end that was its end once;
+        self.known_at = NEVER_KNOWN  # when (monotonic seconds) that was last known to be so,
+        self.known_wall = ALWAYS  # and by the wall
+        self.ended = False  # and that is not long ago
         self.arrived_at = opened_at
 
     def push(self, items: Sequence[Any], times: Sequence[int], offsets: Sequence[int], wall_now: int) -> None:
@@ -45,7 +48,18 @@ class LaneQueue:
         self.items += items
         self.times += effective
         self.offsets += offsets
-        self.ended = False
+        self.ended = self.drained = False
+
+    def end_known(self, known_at: float) -> None:
+        """It was read to its end, and at `known_at` (monotonic seconds) nothing more was there."""
+        self.drained, self.known_at = True, max(self.known_at, known_at)
+
+    def look(self, now: float, wall_now: int | None, known_for: float) -> None:
+        """Is it still at its end? Only for so many seconds after that was known: then somebody may have written."""
+        age = now - self.known_at
+        self.ended = self.drained and age <= known_for
+        if self.ended and wall_now is not None:
+            self.known_wall = wall_now - int(age * 1000)
 
     def take(self, bound: int) -> tuple[list[Any], list[int], int]:
         """Items and times up to `bound`, and the offset of the last one."""
@@ -54,11 +68,15 @@ class LaneQueue:
         del self.items[:cut], self.times[:cut], self.offsets[:cut]
         return items, times, last
 
-    def is_idle(self, wall_now: int, idle_after: int) -> bool:
-        """Read to its end, and nothing has come for a while: the wall clock may speak for this lane."""
+    def vouched(self, wall_now: int, idle_after: int) -> int:
+        """How far time has come here. The wall may speak for a lane at its end where nothing has come for a while,
+
+        as of when that was last known: what has been written since has its time after that.
+        """
         if not self.ended or self.items:
-            return False
-        return wall_now - self.arrived_at >= idle_after
+            return self.reached
+        wall = min(wall_now, self.known_wall)
+        return wall if wall - self.arrived_at >= idle_after else self.reached
 
 
 class Merge:
@@ -109,10 +127,8 @@ class Merge:
         for queue in self.queues.values():
             if wall_now is None:
                 vouched = ALWAYS if queue.ended and not queue.items else queue.reached
-            elif queue.is_idle(wall_now, idle_after):
-                vouched = wall_now
             else:
-                vouched = queue.reached
+                vouched = queue.vouched(wall_now, idle_after)
             if queue.items:
                 vouched = min(vouched, queue.times[0] - 1)
             reached = min(reached, vouched)

@@ -42,7 +42,7 @@ class Observer:
         metrics.SHARDS_OWNED.set(len(held))
         metrics.TIMERS_LOADED.set(sum(len(shard.timers) for shard in held))
         metrics.STATE_USERS.set(sum(len(shard.users) + len(shard.packed) for shard in held))
-        metrics.OUTBOX_ENTRIES.set(sum(shard.unpublished for shard in held))
+        metrics.OUTBOX_ENTRIES.set(sum(len(shard.outbox) for shard in held))
 
 
 def note_published(parcels: Iterable[Parcel]) -> None:

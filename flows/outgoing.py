@@ -44,7 +44,9 @@ class Outgoing:
             elif isinstance(outcome, Defer):
                 metrics.DEFERRED.labels(rule=rule).inc()
             record, key = decision_record(decision), user.user_id.encode()
-            shard.write("decisions", decision.candidate.id, key, record, JSON, user_id=user.user_id)
+            # A deferred candidate is decided again later: one record each time, whatever the verdict.
+            record_id = f"{decision.candidate.id}/{decision.at}"
+            shard.write("decisions", record_id, key, record, JSON, user_id=user.user_id)
             if self._on_decision is not None:
                 self._on_decision(decision)
 

@@ -12,8 +12,9 @@ from config.settings import Settings
 from connectors.murmur2 import partition
 from flows.assemble import redis_client, redis_ledger, wall_ms
 from state.calendar import Days
+from state.ledger import Ledger
 from state.profile import profile
-from state.user import unpack
+from state.user import User, unpack
 
 
 class NoState(Exception):
@@ -31,23 +32,36 @@ def state_url(settings: Settings) -> str:
 
 
 def read(settings: Settings, url: str, user_id: str) -> dict[str, Any] | None:
-    """The profile as of now; None for a user never seen, or erased."""
+    """The profile as of now, of whoever the id is today; None for a user never seen, or erased."""
     client = redis_client(settings, url)
     try:
         shape = client.get(f"{{{settings.app}}}:shape")
         if not isinstance(shape, bytes):
             return None
         shards = int(shape.split()[0].split(b"=")[1])
-        ledger = redis_ledger(settings, client)
-        blob = ledger.load_users([(partition(user_id.encode(), shards), user_id)])[0]
+        user = _living(redis_ledger(settings, client), shards, user_id)
     except redis.ConnectionError as error:
         raise NoState(f"Redis does not answer: {error}") from error
     finally:
         client.close()
-    if blob is None:
+    if user is None or user.erased_at is not None:
         return None
-    user = unpack(blob)
-    return None if user.erased_at is not None else profile(user, wall_ms(), Days(settings.time.zone))
+    return profile(user, wall_ms(), Days(settings.time.zone))
+
+
+def _living(ledger: Ledger, shards: int, user_id: str) -> User | None:
+    """Follow the aliases; None too where links made a moment ago go round in a circle that is not open yet."""
+    passed: set[str] = set()
+    while user_id not in passed:
+        passed.add(user_id)
+        blob = ledger.load_users([(partition(user_id.encode(), shards), user_id)])[0]
+        if blob is None:
+            return None
+        user = unpack(blob)
+        if user.alias_of is None:
+            return user
+        user_id = user.alias_of
+    return None
 
 
 def read_profile(settings: Settings, user_id: str) -> dict[str, Any] | None:

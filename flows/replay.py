@@ -76,7 +76,7 @@ def _write_profiles(ledger: MemoryLedger, path: Path, as_of: int, days: Days) ->
     for user_id in ledger.user_ids(0):
         blob = ledger.load_users([(0, user_id)])[0]
         user = unpack(blob or b"")
-        if user.erased_at is None:
+        if user.erased_at is None and user.alias_of is None:
             writer.append([msgspec.json.encode(profile(user, as_of, days))])
             written += 1
     writer.close()

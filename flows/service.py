@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import structlog
@@ -17,8 +18,10 @@ from config.settings import Settings
 from connectors.embedded_redis import EmbeddedRedis
 from connectors.http import StatusServer
 from connectors.slot import Slot
-from flows import assemble, profiles, shop, supervise
+from flows import assemble, profiles, shop, startup, supervise
+from flows import rebuild as work
 from flows.assemble import Choices
+from flows.lookout import Lookout
 from flows.realtime import graph, run_graph, tune_gc
 from flows.station import Station
 from flows.stop import Stop
@@ -41,6 +44,7 @@ def run(
     with stop.on_signals(), contextlib.ExitStack() as stack:
         url = _redis_url(settings, stack)
         if workers > 1:
+            _check(settings, url)  # once and in one place, before each child says it again
             args = ["run", *config_args, *(["--until-caught-up"] if until_caught_up else [])]
             names = _member_names(settings, workers, stack)
             return supervise.run(names, args, {"BECKON__REDIS__URL": url}, stop)
@@ -67,6 +71,8 @@ def _run_one(
         )
         ledger = assemble.ledger_of(settings, redis_url)
         stack.callback(ledger.close)
+        startup.check(settings, ledger)
+        lookout = stack.enter_context(Lookout(settings, ledger.recorded(), stop.ask))
         source = assemble.log_of(settings, choices)
         stack.callback(source.close)
         publisher = assemble.publisher_of(settings, source, choices)
@@ -84,6 +90,23 @@ def _run_one(
             log.error("the flow ended with an error", kind=type(error).__name__, error=str(error))
             raise
         log.info("drained")
+        lookout.check()
+
+
+def _check(settings: Settings, redis_url: str) -> None:
+    ledger = assemble.ledger_of(settings, redis_url)
+    try:
+        startup.check(settings, ledger)
+    finally:
+        ledger.close()
+
+
+def rebuild(settings: Settings, *, what_is_left: bool) -> Iterator[str]:
+    """Permit every shard to be built again; lines for the operator."""
+    with contextlib.ExitStack() as stack:
+        ledger = assemble.ledger_of(settings, _redis_url(settings, stack))
+        stack.callback(ledger.close)
+        yield from work.run(settings, ledger, lambda: secrets.token_hex(8), what_is_left=what_is_left)
 
 
 def _member_name(settings: Settings, stack: contextlib.ExitStack) -> str:
@@ -130,7 +153,8 @@ def dataflow_from_environment() -> Dataflow:
     """The graph for `python -m bytewax.run`; settings and the address of Redis from the environment."""
     settings = load(None, os.environ, [])
     choices = Choices(should_stop=lambda: False, instance_id=settings.kafka.instance_id)
+    ledger = assemble.ledger_of(settings, profiles.state_url(settings))
+    startup.check(settings, ledger)
     source = assemble.log_of(settings, choices)
     publisher = assemble.publisher_of(settings, source, choices)
-    ledger = assemble.ledger_of(settings, profiles.state_url(settings))
     return graph(assemble.station_of(settings, source, ledger, publisher, choices))

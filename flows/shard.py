@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec.msgpack import Decoder, Encoder
 
-from connectors.publisher import Parcel, Resumed, cursor_of
+from connectors.publisher import Parcel, Progress, Resumed
 from flows.merge import Merge
+from flows.outbox import Outbox
 from flows.timers import Timers
 from state.items import Item
-from state.ledger import Commit, Entry, Opened
+from state.ledger import Commit, Opened
 from state.user import User, pack, unpack
 
 pack_item = Encoder().encode
@@ -32,9 +35,10 @@ class Shard:
         self.number = number
         self.owner = owner
         self.version = opened.version
-        self.seq = opened.seq
         self.clock = opened.clock
+        self.watermark = opened.watermark
         self.merge = merge
+        self.outbox = Outbox(number, owner, opened, resumed)
         self.timers = Timers(timers)
         self.users: dict[str, User] = {}
         self.packed: dict[str, bytes] = {}
@@ -42,24 +46,15 @@ class Shard:
         self._users_limit = users
         # not in the ledger yet
         self.marks: dict[str, int] = {}
+        self.passed: dict[str, int] = {}  # no records any more up to there; goes with the next commit
         self.dirty: dict[str, User] = {}
         self.due: dict[str, int | None] = {}
         self.watching: dict[str, dict[str, int]] = {}
+        self.unwatching: set[tuple[str, str]] = set()
         self.changed_items: dict[str, Item] = {}
-        self.entries: list[Entry] = []
-        # in the ledger, on the way out
-        self.sent: list[list[Entry]] = []
-        self.acked = resumed.left
-        # What the group's offsets say is not known: whoever was here before may have died in between.
-        self.published_marks: dict[str, int] = {}
-        self.committed_marks = dict(opened.marks)
-        self._sent_marks: list[dict[str, int]] = []
-        self.cursor = resumed.cursor
-        self.trimmed_to = opened.trimmed_to
-        # What is out of the outbox already leaves it together with the rest: the files of a file log may
-        # hold it with gaps, and a trim takes from the head.
-        out = len(opened.outbox) - len(resumed.left)
-        self.trim, self._out_already = (0, out) if resumed.left else (out, 0)
+        # on its way there, and there
+        self._sent: list[Progress] = []
+        self._committed = Progress(dict(opened.marks), opened.watermark)
 
     # users
 
@@ -122,68 +117,63 @@ class Shard:
         rule: str = "",
         at: int = 0,
     ) -> None:
-        """Put one record into the outbox; it goes out after the commit that holds it."""
-        self.seq += 1
+        """Put one record into the outbox: (topic, partition, id) tells it from every other, the same after a replay."""
         to = self.number if partition is None else partition
-        self.entries.append(
-            Entry(self.owner, self.seq, entry_id, topic, to, key, value, headers, user_id, rule, at)
+        self.outbox.write(
+            topic, entry_id, key, value, headers, partition=to, user_id=user_id, rule=rule, at=at
         )
+
+    def forget_user(self, user_id: str, watched: Iterable[str]) -> None:
+        """Take back what is not out yet, and who watches the SKUs of `watched`."""
+        self.outbox.forget_user(user_id)
+        for sku in watched:
+            self.watching.get(sku, {}).pop(user_id, None)
+            self.unwatching.add((sku, user_id))
 
     @property
     def changed(self) -> bool:
-        return bool(self.marks or self.dirty or self.entries or self.trim or self.due or self.changed_items)
+        return bool(self.marks or self.dirty or self.outbox.changed or self.due or self.changed_items)
 
     def commit(self) -> Commit:
         """Everything not in the ledger yet, as one commit; from here on it is under way."""
+        taken = self.outbox.take()
+        for mark, offset in self.passed.items():
+            self.marks[mark] = max(offset, self.marks.get(mark, -1))
         commit = Commit(
             owner=self.owner,
             version=self.version,
             marks=self.marks,
             clock=self.clock,
+            watermark=self.watermark,
             users={user_id: pack(user) for user_id, user in self.dirty.items()},
             timers=self.due,
             watchers=[(sku, user, at) for sku, users in self.watching.items() for user, at in users.items()],
+            unwatch=sorted(self.unwatching),
             items={sku: pack_item(item) for sku, item in self.changed_items.items()},
-            outbox=self.entries,
-            seq=self.seq,
-            trim=self.trim,
-            trimmed_to=self.trimmed_to if not self.trim else self.cursor,
+            outbox=taken.entries,
+            seq=taken.seq,
+            trim=taken.trim,
+            trimmed_to=taken.trimmed_to,
+            scan_from=taken.scan_from,
         )
         self.version += 1
-        self.sent.append(self.entries)
-        self._sent_marks.append(self.marks)
-        if self.trim:
-            self.trim, self.trimmed_to = 0, self.cursor
-        self.marks, self.dirty, self.due, self.watching, self.changed_items, self.entries = (
-            {},
-            {},
-            {},
-            {},
-            {},
-            [],
-        )
+        self._sent.append(Progress(self.marks, self.watermark))
+        self.marks, self.passed, self.dirty, self.due = {}, {}, {}, {}
+        self.watching, self.unwatching, self.changed_items = {}, set(), {}
         return commit
 
     def acknowledged(self) -> None:
         """The oldest commit under way is in the ledger: its records may be published."""
-        self.acked += self.sent.pop(0)
-        self.committed_marks.update(self._sent_marks.pop(0))
+        sent = self._sent.pop(0)
+        self._committed.marks.update(sent.marks)
+        self._committed.watermark = sent.watermark
+        self.outbox.acknowledged(self._committed)
 
     @property
-    def unpublished(self) -> int:
-        """Records decided and not out yet."""
-        return len(self.entries) + len(self.acked) + sum(map(len, self.sent))
+    def busy(self) -> bool:
+        """Is anything not in the ledger, or in the ledger and not out?"""
+        return self.changed or self.outbox.waiting or bool(self._sent)
 
-    def parcel(self) -> Parcel:
-        """What may go out now: everything acknowledged, and the cursor for when it is out."""
-        cursor = cursor_of(self.acked[-1]) if self.acked else self.cursor
-        return Parcel(self.number, self.acked, self.committed_marks, self.cursor, cursor)
-
-    def published(self) -> None:
-        """Everything acknowledged is out."""
-        if self.acked:
-            self.cursor = cursor_of(self.acked[-1])
-            self.trim += self._out_already + len(self.acked)
-            self._out_already = 0
-            self.acked = []
-        self.published_marks = dict(self.committed_marks)
+    def parcel(self, *, offsets: bool, journal: bool) -> Parcel | None:
+        """What may go out now, if anything."""
+        return self.outbox.parcel(self._committed, offsets=offsets, journal=journal)

@@ -9,7 +9,7 @@ import structlog
 from msgspec import Struct
 
 from connectors import metrics
-from connectors.log import InputLog
+from connectors.log import InputLog, LogUnavailable
 from connectors.publisher import Fenced, Publisher
 from flows.desk import Desk, Refused, ShardBatch
 from flows.intake import Intake
@@ -24,14 +24,19 @@ _POLL_IDLE_SECONDS = 0.02
 _OFFSETS_SECONDS = 1.0
 _QUIET_SECONDS = 0.5
 _RETRY_FIRST_SECONDS, _RETRY_LAST_SECONDS = 0.1, 3.0
+_AWAY = (StoreUnavailable, LogUnavailable)
 
 
 class Cadence(Struct, frozen=True):
-    """When to commit: live at once but at most every `interval_seconds`, in a backlog when `age_seconds` old."""
+    """When to commit: live at once but at most every `interval_seconds`, in a backlog when `age_seconds` old.
+
+    `journal_seconds`: a shard with nothing to publish writes into the journal so often, that a scan stays short.
+    """
 
     interval_seconds: float
     age_seconds: float
     heartbeat_seconds: float
+    journal_seconds: float
 
 
 class Station:
@@ -48,6 +53,8 @@ class Station:
         should_stop: Callable[[], bool],
         until_caught_up: bool,
         follows: bool,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.shards = shards
         self.intake: Intake = None  # type: ignore[assignment] # set by `start`
@@ -58,9 +65,12 @@ class Station:
         self._should_stop = should_stop
         self._until_caught_up = until_caught_up
         self._follows = follows
+        self._monotonic = monotonic
+        self._sleep = sleep
         self._committed_at = 0.0
         self._heartbeat_at = 0.0
         self._offsets_at = 0.0
+        self._journal_at: dict[int, float] = {}
         self._quiet_since: float | None = None
         self._ending = False
         self._giving_up = False
@@ -68,7 +78,7 @@ class Station:
         self._applied_at: float | None = None
         self._observer = Observer(source)
         self._retry_seconds = _RETRY_FIRST_SECONDS
-        self.progress_at = time.monotonic()
+        self.progress_at = self._monotonic()
         self.trouble: str | None = None
 
     def start(self, intake: Intake) -> None:
@@ -79,27 +89,32 @@ class Station:
 
     def next_round(self) -> list[ShardBatch] | None:
         """What to apply next; None when the flow is over."""
-        if self._should_stop() or self._ending:
+        if self._should_stop():
             return None
         try:
             batches = self.intake.round(_POLL_IDLE_SECONDS if self.intake.caught_up else _POLL_BUSY_SECONDS)
-        except StoreUnavailable as error:
+        except _AWAY as error:
             self._wait_and_reopen(str(error))
             return []
-        if self._until_caught_up and self._is_quiet(batches):
+        if self._until_caught_up and (self._ending or self._is_quiet(batches)):
             self._ending = True
-            batches += self.intake.last_batches()
+            last = [b for b in self.intake.last_batches() if b.shard.watermark < b.watermark]
+            if not last:
+                return None
+            batches += last
         return batches
 
     def apply(self, batches: list[ShardBatch]) -> None:
         """Fold, decide, and commit when it is time."""
         batches = [b for b in batches if self.shards.get(b.shard.number) is b.shard]
         if self._applied_at is None and any(batch.items for batch in batches):
-            self._applied_at = time.monotonic()
+            self._applied_at = self._monotonic()
         try:
             self._desk.process(batches)
+            for batch in batches:
+                batch.shard.watermark = max(batch.shard.watermark, batch.watermark)
             self._commit_in_time()
-        except (StoreUnavailable, Refused) as error:
+        except (*_AWAY, Refused) as error:
             self._wait_and_reopen(str(error))
         except BaseException:
             self._drop_memory()  # the shards are taken away as we end, and what is theirs would be committed
@@ -111,7 +126,7 @@ class Station:
         )
 
     def _commit_in_time(self) -> None:
-        now, live = time.monotonic(), self.intake.caught_up
+        now, live = self._monotonic(), self.intake.live
         waited = now - self._committed_at
         heartbeat = now - self._heartbeat_at >= self._cadence.heartbeat_seconds
         if waited < (self._cadence.interval_seconds if live else self._cadence.age_seconds):
@@ -123,7 +138,7 @@ class Station:
             self._heartbeat_at = now
         if live or heartbeat:  # live: the trigger waits for this
             self._desk.settle()
-            done = time.monotonic()
+            done = self._monotonic()
             metrics.COMMIT_DURATION.observe(done - now)
             if self._applied_at is not None:
                 metrics.PROCESSING_LATENCY.observe(done - self._applied_at)
@@ -132,29 +147,33 @@ class Station:
 
     def publish(self) -> None:
         """Send what the ledger has acknowledged, and now and then the offsets alone."""
-        now = time.monotonic()
+        now = self._monotonic()
         offsets_due = now - self._offsets_at >= _OFFSETS_SECONDS
-        parcels = []
-        for shard in self.shards.values():
-            moved = offsets_due and shard.published_marks != shard.committed_marks
-            if shard.acked or moved:
-                parcels.append(shard.parcel())
         if offsets_due:
             self._offsets_at = now
+        parcels = []
+        for number, shard in self.shards.items():
+            journal_due = now - self._journal_at.setdefault(number, now) >= self._cadence.journal_seconds
+            parcel = shard.parcel(offsets=offsets_due, journal=journal_due)
+            if parcel is not None:
+                parcels.append(parcel)
+                if parcel.journal:
+                    self._journal_at[number] = now
         if not parcels:
             return
         try:
-            self._publisher.publish(parcels)
-        except Fenced as error:
-            metrics.COMMIT_CONFLICTS.labels(kind="fenced").inc()
+            positions = self._publisher.publish(parcels)
+        except (Fenced, LogUnavailable) as error:
+            if isinstance(error, Fenced):
+                metrics.COMMIT_CONFLICTS.labels(kind="fenced").inc()
             if self._giving_up:  # within a rebalance, which opens what stays ours by itself
                 self._drop_memory()
             else:
-                self._wait_and_reopen(f"publishing was fenced: {error}")
+                self._wait_and_reopen(f"publishing: {error}")
             return
         note_published(parcels)
         for parcel in parcels:
-            self.shards[parcel.shard].published()
+            self.shards[parcel.shard].outbox.published(parcel, positions.get(parcel.shard))
 
     def finish(self) -> None:
         """Drain: everything applied goes into the ledger; `publish` follows."""
@@ -162,7 +181,7 @@ class Station:
             self._desk.commit()
             self._desk.settle()
             self._offsets_at = 0.0
-        except (StoreUnavailable, Refused) as error:
+        except (*_AWAY, Refused) as error:
             log.warning("could not drain, the next start replays it", error=str(error))
             self._drop_memory()
 
@@ -203,14 +222,14 @@ class Station:
     @property
     def healthy(self) -> tuple[bool, str]:
         """By progress: a full round within three heartbeats."""
-        silent = time.monotonic() - self.progress_at
+        silent = self._monotonic() - self.progress_at
         limit = 3 * self._cadence.heartbeat_seconds
         return silent < limit, f"last full round {silent:.1f} s ago, {limit:.0f} s are allowed"
 
     def _note_progress(self) -> None:
         """A round over shards proves the store by its heartbeat; one over none proves nothing while in trouble."""
         if self.shards or self.trouble is None:
-            self.progress_at = time.monotonic()
+            self.progress_at = self._monotonic()
             self.trouble = None
             self._retry_seconds = _RETRY_FIRST_SECONDS
 
@@ -220,12 +239,12 @@ class Station:
         self.trouble = why
         self._drop_memory()
         while not self._should_stop():
-            time.sleep(self._retry_seconds)
+            self._sleep(self._retry_seconds)
             self._retry_seconds = min(self._retry_seconds * 2, _RETRY_LAST_SECONDS)
             try:
                 self._source.reopen()
                 return
-            except StoreUnavailable as error:
+            except _AWAY as error:
                 metrics.STORE_ERRORS.labels(kind="unavailable").inc()
                 self.trouble = str(error)
 
@@ -236,14 +255,12 @@ class Station:
 
     def _is_quiet(self, batches: list[ShardBatch]) -> bool:
         """Nothing to read and nothing on its way out; on a followed log for a moment, as letters come back in."""
-        busy = any(b.items for b in batches) or any(
-            s.acked or s.sent or s.changed for s in self.shards.values()
-        )
+        busy = any(b.items for b in batches) or any(shard.busy for shard in self.shards.values())
         if any(b.items for b in batches):
-            self._busy_until = time.monotonic()
+            self._busy_until = self._monotonic()
         if busy or not self.intake.caught_up:
             self._quiet_since = None
             return False
-        now = time.monotonic()
+        now = self._monotonic()
         self._quiet_since = self._quiet_since or now
         return not self._follows or now - self._quiet_since >= _QUIET_SECONDS

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
-
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
 from config.settings import Settings
-from connectors.kafka import USER_KEYED
-from connectors.log import LogError
+from connectors.brokers import Brokers
+from connectors.co_partition import USER_KEYED
 
-_ADMIN_SECONDS = 15.0
-_HEARD_SECONDS = 0.05
+BEGIN_ANEW = "begin anew: another `app` and `kafka.group_id`, letters and journal of its own"
+_BY_SHARD = ("triggers", "decisions", "dead_letters", "journal")
+_HEARD_SECONDS, _PAUSE_SECONDS = 15.0, 0.05
 
 
 def names(settings: Settings) -> dict[str, str]:
@@ -30,55 +26,50 @@ def names(settings: Settings) -> dict[str, str]:
 
 def create(settings: Settings) -> list[str]:
     """Create missing topics; a line for each, also for those that exist."""
-    admin = _admin(settings)
-    existing = _partitions(admin)
+    brokers = brokers_of(settings)
+    existing = brokers.partitions()
     kafka = settings.kafka
     lines, made = [], set()
-    for name in names(settings).values():
+    for role, name in names(settings).items():
         if name in existing:
             lines.append(f"{name}: exists with {existing[name]} partitions")
             continue
-        topic = NewTopic(name, num_partitions=kafka.partitions, replication_factor=kafka.replication_factor)
-        admin.create_topics([topic])[name].result(_ADMIN_SECONDS)
+        keep = settings.delivery.journal_retention
+        own = {"retention.ms": str(int(keep))} if role == "journal" else {}
+        brokers.create(name, kafka.partitions, kafka.replication_factor, own)
         made.add(name)
         lines.append(f"{name}: created with {kafka.partitions} partitions")
-    deadline = time.monotonic() + _ADMIN_SECONDS  # a broker hears of a topic a little after it was created
-    while not made <= _partitions(admin).keys() and time.monotonic() < deadline:
-        time.sleep(_HEARD_SECONDS)
+    deadline = time.monotonic() + _HEARD_SECONDS  # a broker hears of a topic a little after it was created
+    while not made <= brokers.partitions().keys() and time.monotonic() < deadline:
+        time.sleep(_PAUSE_SECONDS)
     return lines
 
 
-def problems(settings: Settings) -> list[str]:
-    """What is wrong with the topics, in words; empty if nothing."""
-    try:
-        existing = _partitions(_admin(settings))
-    except LogError as error:
-        return [str(error)]
+def problems(settings: Settings, recorded: Mapping[str, str]) -> list[str]:
+    """What is wrong with the topics, in words; empty if nothing. `recorded`: what the store knows of earlier starts."""
+    existing = brokers_of(settings).partitions()
     wanted = names(settings)
     missing = [name for name in wanted.values() if name not in existing]
-    if missing:
-        return [f"topics {', '.join(missing)} do not exist: run `beckon topics create`"]
-    shards = existing[wanted["letters"]]
-    found = []
+    found = [f"topics {', '.join(missing)} do not exist: run `beckon topics create`"] if missing else []
+    shards = int(recorded.get("shards", existing.get(wanted["letters"], settings.kafka.partitions)))
     for role, name in wanted.items():
-        count, keyed = (
-            existing[name],
-            role in USER_KEYED or role.startswith(("triggers", "decisions", "dead")),
-        )
+        count = existing.get(name)
+        if count is None:
+            continue
+        before = recorded.get(f"{role}.partitions", str(count))
+        if before != str(count):
+            found.append(
+                f"topic {name} has {count} partitions, it had {before} when its state was begun: other keys on other "
+                f"partitions would meet another shard's state. Restore the topic, or {BEGIN_ANEW}"
+            )
+            continue
+        keyed = role in USER_KEYED or role.startswith(_BY_SHARD)
         if (keyed and count != shards) or count > shards:
             need = f"exactly {shards}" if keyed else f"at most {shards}"
-            found.append(f"topic {name} has {count} partitions, needs {need} (as {wanted['letters']})")
+            why = "the shards of its state" if "shards" in recorded else f"as {wanted['letters']}"
+            found.append(f"topic {name} has {count} partitions, needs {need} ({why})")
     return found
 
 
-def _admin(settings: Settings) -> AdminClient:
-    options: Mapping[str, Any] = settings.kafka.options
-    return AdminClient({"bootstrap.servers": settings.kafka.bootstrap_servers, **options})
-
-
-def _partitions(admin: AdminClient) -> dict[str, int]:
-    try:
-        known = admin.list_topics(timeout=_ADMIN_SECONDS).topics
-    except KafkaException as error:
-        raise LogError(f"no Kafka broker answers: {error.args[0].str()}") from error
-    return {name: len(topic.partitions) for name, topic in known.items()}
+def brokers_of(settings: Settings) -> Brokers:
+    return Brokers(settings.kafka.bootstrap_servers, settings.kafka.options)

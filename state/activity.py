@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from state.calendar import DAY, HOUR, Days
+from state.calendar import DAY, HOUR, Days, latest
 
 KEPT_DAYS = 32  # the 30-day window, its partial first day, and today
 KEPT_HOURS = 49
@@ -89,6 +89,33 @@ class Activity(Struct, array_like=True, gc=False):
                     del seen_on[min(seen_on, key=seen_on.__getitem__)]
                 seen_on[platform] = ts
 
+    def unite(self, other: Activity) -> None:
+        """Two ids are one person: counts add up, of what is remembered the latest stays.
+
+        Except `visits_since_order`, for which one must know the orders (identity.py).
+        """
+        for slot, counts in other.by_day.items():
+            _add(self.by_day, slot, counts, KEPT_DAYS)
+        for slot, counts in other.by_hour.items():
+            _add(self.by_hour, slot, counts, KEPT_HOURS)
+        self.last_visit_at = latest(self.last_visit_at, other.last_visit_at)
+        for platform, ts in other.seen_on.items():
+            self.seen_on[platform] = max(ts, self.seen_on.get(platform, -1))
+        self.seen_on = _greatest(self.seen_on, PLATFORMS_LIMIT)
+        for category, times in other.categories.items():
+            self.categories[category] = self.categories.get(category, 0) + times
+        self.categories = _greatest(self.categories, CATEGORIES_LIMIT)
+        for sku, theirs in other.viewed.items():
+            own = self.viewed.get(sku)
+            self.viewed[sku] = theirs if own is None else _one(own, theirs)
+        kept = sorted(self.viewed.items(), key=lambda each: (each[1].at, each[0]))[-RECENT_SKUS_LIMIT:]
+        self.viewed = dict(kept)
+
+    def sessions_after(self, ts: int, days: Days) -> int:
+        """On the days after that of `ts`."""
+        day = days.of(ts)
+        return sum(packed // SESSIONS % _SPAN for slot, packed in self.by_day.items() if slot > day)
+
     def in_days(self, kind: int, now: int, width_days: int, days: Days) -> int:
         """How many of `kind` (VIEWS, ...) in the window of `width_days` at `now` (rfm.py says what a window is)."""
         return _within(self.by_day, kind, days.of(now - width_days * DAY), days.of(now))
@@ -104,6 +131,20 @@ class Activity(Struct, array_like=True, gc=False):
         else:
             _add(self.by_day, day, kind, KEPT_DAYS)
             _add(self.by_hour, hour, kind, KEPT_HOURS)
+
+
+def _one(a: Viewed, b: Viewed) -> Viewed:
+    early, late = sorted((a, b), key=lambda viewed: (viewed.at, viewed.times, viewed.price or -1))
+    price = early.price if late.price is None else late.price
+    return Viewed(late.at, early.times + late.times, price)
+
+
+def _greatest(numbers: dict[str, int], limit: int) -> dict[str, int]:
+    """The `limit` names with the greatest numbers, in the order they are in."""
+    if len(numbers) <= limit:
+        return numbers
+    kept = sorted(numbers, key=lambda name: (-numbers[name], name))[:limit]
+    return {name: number for name, number in numbers.items() if name in kept}
 
 
 def _within(buckets: dict[int, int], kind: int, first: int, last: int) -> int:

@@ -64,6 +64,16 @@ def millis(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
+def earliest(a: int | None, b: int | None) -> int | None:
+    """Of two times that may not be known."""
+    return b if a is None else a if b is None else min(a, b)
+
+
+def latest(a: int | None, b: int | None) -> int | None:
+    """Of two times that may not be known."""
+    return b if a is None else a if b is None else max(a, b)
+
+
 class Days:
     """Day numbers (days since 1970-01-01) in one time zone; UTC costs one division."""
 

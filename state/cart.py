@@ -69,6 +69,33 @@ class Cart(Struct, array_like=True, gc=False):
             self._forget(sku, ts)
         self._take_out([s for s in skus if s in self.lines and self.lines[s].added_at <= ts], ts, event_id)
 
+    def unite(self, other: Cart) -> None:
+        """Two ids are one person with one cart: a line stays unless the other id took its SKU out later.
+
+        Quantities add up. The later change of the two is the cart's clock.
+        """
+        lines: dict[str, CartLine] = {}
+        for sku in [*self.lines, *(sku for sku in other.lines if sku not in self.lines)]:
+            there = [(self.lines.get(sku), other), (other.lines.get(sku), self)]
+            known = [line for line, elsewhere in there if line is not None and not elsewhere._took(sku, line)]
+            if known:
+                lines[sku] = _sum(known)
+        for sku, ts in other.gone.items():
+            self.gone[sku] = max(ts, self.gone.get(sku, -1))
+        self.cleared_at = max(self.cleared_at, other.cleared_at)
+        self.lines, self.overflowed = lines, self.overflowed + other.overflowed
+        while len(lines) > LINES_LIMIT:
+            self.overflowed += 1
+            del lines[min(lines, key=lambda sku: (lines[sku].added_at, sku))]
+        while len(self.gone) > GONE_LIMIT:
+            del self.gone[min(self.gone, key=lambda sku: (self.gone[sku], sku))]
+        if other.changed_at is not None:
+            own = (-1 if self.changed_at is None else self.changed_at, self.anchor or "")
+            self.changed_at, self.anchor = max(own, (other.changed_at, other.anchor or ""))
+
+    def _took(self, sku: str, line: CartLine) -> bool:
+        return line.added_at < max(self.cleared_at, self.gone.get(sku, -1))
+
     def _take_out(self, skus: list[str], ts: int, event_id: str) -> None:
         for sku in skus:
             self.lines.pop(sku, None)
@@ -85,3 +112,11 @@ class Cart(Struct, array_like=True, gc=False):
             gone[sku] = ts
         if len(gone) > GONE_LIMIT:
             del gone[min(gone, key=gone.__getitem__)]
+
+
+def _sum(lines: list[CartLine]) -> CartLine:
+    """One SKU in the carts of one person."""
+    lines.sort(key=lambda line: (line.added_at, line.quantity, line.price))
+    last = lines[-1]
+    category = last.category or lines[0].category
+    return CartLine(sum(line.quantity for line in lines), last.price, last.added_at, category)

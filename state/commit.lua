@@ -1,15 +1,17 @@
 -- Commit one shard, all or nothing, on condition that owner and version are still what the caller knows.
--- KEYS[1] = {app:sNN}:meta. ARGV: owner, version, clock, seq, trim, trimmed_to, user_ttl_s, watch_ttl_s, watch_limit,
--- then the counts of marks, users, due timers, ended timers, watchers, items, entries, then those in that order.
+-- KEYS[1] = {app:sNN}:meta. ARGV: owner, version, clock, watermark, seq, trim, trimmed_to, scan_from, user_ttl_s,
+-- watch_ttl_s, watch_limit, then the counts of marks, users, due timers, ended timers, watchers, ended watchers, items,
+-- entries, then those in that order.
 local meta = redis.call('HMGET', KEYS[1], 'owner', 'version')
 if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then
   return 0
 end
 local prefix = string.sub(KEYS[1], 1, -5)
-local at = 17
+local counted = 11
+local at = counted + 9
 
-local function each_chunk(count, width, command, key)
-  local values = count * width
+local function each_chunk(which, width, command, key)
+  local values = tonumber(ARGV[counted + which]) * width
   local first = at
   while values > 0 do
     local size = math.min(values, 1000 * width)
@@ -20,32 +22,39 @@ local function each_chunk(count, width, command, key)
   at = first
 end
 
-each_chunk(tonumber(ARGV[10]), 2, 'HSET', prefix .. 'marks')
-for _ = 1, tonumber(ARGV[11]) do
-  redis.call('SET', prefix .. 'u:' .. ARGV[at], ARGV[at + 1], 'EX', ARGV[7])
-  at = at + 2
+local function each(which, width, work)
+  for _ = 1, tonumber(ARGV[counted + which]) do
+    work(ARGV[at], ARGV[at + 1], ARGV[at + 2])
+    at = at + width
+  end
 end
-each_chunk(tonumber(ARGV[12]), 2, 'ZADD', prefix .. 'timers')
-each_chunk(tonumber(ARGV[13]), 1, 'ZREM', prefix .. 'timers')
-for _ = 1, tonumber(ARGV[14]) do
-  local key = prefix .. 'w:' .. ARGV[at]
-  redis.call('ZADD', key, 'GT', ARGV[at + 1], ARGV[at + 2])
-  redis.call('EXPIRE', key, ARGV[8])
-  local surplus = redis.call('ZCARD', key) - tonumber(ARGV[9])
+
+each_chunk(1, 2, 'HSET', prefix .. 'marks')
+each(2, 2, function(user, blob)
+  redis.call('SET', prefix .. 'u:' .. user, blob, 'EX', ARGV[9])
+end)
+each_chunk(3, 2, 'ZADD', prefix .. 'timers')
+each_chunk(4, 1, 'ZREM', prefix .. 'timers')
+each(5, 3, function(sku, when, user)
+  local key = prefix .. 'w:' .. sku
+  redis.call('ZADD', key, 'GT', when, user)
+  redis.call('EXPIRE', key, ARGV[10])
+  local surplus = redis.call('ZCARD', key) - tonumber(ARGV[11])
   if surplus > 0 then
     redis.call('ZREMRANGEBYRANK', key, 0, surplus - 1)
   end
-  at = at + 3
-end
-for _ = 1, tonumber(ARGV[15]) do
-  redis.call('SET', prefix .. 'i:' .. ARGV[at], ARGV[at + 1], 'EX', ARGV[7])
-  at = at + 2
-end
-local trim = tonumber(ARGV[5])
+end)
+each(6, 2, function(sku, user)
+  redis.call('ZREM', prefix .. 'w:' .. sku, user)
+end)
+each(7, 2, function(sku, blob)
+  redis.call('SET', prefix .. 'i:' .. sku, blob, 'EX', ARGV[9])
+end)
+local trim = tonumber(ARGV[6])
 if trim > 0 then
   redis.call('LTRIM', prefix .. 'outbox', trim, -1)
-  redis.call('HSET', KEYS[1], 'trimmed_to', ARGV[6])
 end
-each_chunk(tonumber(ARGV[16]), 1, 'RPUSH', prefix .. 'outbox')
-redis.call('HSET', KEYS[1], 'version', ARGV[2] + 1, 'clock', ARGV[3], 'seq', ARGV[4])
+each_chunk(8, 1, 'RPUSH', prefix .. 'outbox')
+redis.call('HSET', KEYS[1], 'version', ARGV[2] + 1, 'clock', ARGV[3], 'watermark', ARGV[4], 'seq', ARGV[5],
+  'trimmed_to', ARGV[7], 'scan_from', ARGV[8])
 return 1

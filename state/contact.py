@@ -116,3 +116,54 @@ class Contact(Struct, array_like=True, gc=False):
         if known is None and len(self.consent) >= CHANNELS_LIMIT:
             del self.consent[min(self.consent, key=lambda c: self.consent[c].at)]
         self.consent[channel] = Consent(granted, ts)
+
+    def unite(self, other: Contact) -> list[Pending]:
+        """Two ids are one person: what was sent to either was sent, and what waits for either waits.
+
+        A decision on a channel wins over silence, the later one over the earlier, a no over a yes of the same
+        moment. Answers with what there was no room to keep waiting.
+        """
+        for channel, theirs in other.consent.items():
+            own = self.consent.get(channel, theirs)
+            self.consent[channel] = max(own, theirs, key=lambda said: (said.at, not said.granted))
+        while len(self.consent) > CHANNELS_LIMIT:
+            del self.consent[min(self.consent, key=lambda c: (self.consent[c].at, c))]
+        self._unite_profile(other)
+        told = {sent.id: sent for sent in (*other.sent, *self.sent)}
+        sent = sorted(told.values(), key=lambda sent: (sent.at, sent.id))
+        self.sent = []
+        for each in sent:
+            self.note_sent(each)
+        for rule, episodes in other.episodes.items():
+            for episode in episodes:
+                self._recall(rule, episode)
+        alerts = sorted((*self.alerts, *other.alerts), key=_weight)
+        latest = {(alert.sku, alert.edge): alert for alert in alerts}.values()
+        self.alerts = sorted(latest, key=_weight)[-ALERTS_LIMIT:]
+        waiting = {(p.rule, p.anchor, p.step): p for p in (*other.pending, *self.pending)}
+        pending = sorted(waiting.values(), key=lambda p: (p.until, p.at, p.rule, p.anchor, p.step))
+        self.pending = pending[:PENDING_LIMIT]
+        return pending[PENDING_LIMIT:]
+
+    def _unite_profile(self, other: Contact) -> None:
+        newer = other if other.profile_at > self.profile_at else self
+        older = self if newer is other else other
+        for name in ("preferred_channels", "timezone", "region", "locale", "birthday", "child_birthdays"):
+            setattr(self, name, getattr(newer, name) or getattr(older, name))
+        self.profile_at = newer.profile_at
+
+    def _recall(self, rule: str, episode: Episode) -> None:
+        """Remember what was said to another id of this person; the latest episodes stay."""
+        own = self.episode(rule, episode.anchor)
+        if own is not None:
+            own.step, own.at = max(own.step, episode.step), max(own.at, episode.at)
+            return
+        episodes = self.episodes.setdefault(rule, [])
+        episodes.append(episode)
+        episodes.sort(key=lambda e: (e.at, e.anchor))
+        del episodes[:-EPISODES_LIMIT]
+
+
+def _weight(alert: Alert) -> tuple[int, int, int, str]:
+    """The later edge counts; of the same edge, the stronger interest."""
+    return alert.at, -INTERESTS.index(alert.interest), alert.seen_at, alert.anchor

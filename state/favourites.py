@@ -30,3 +30,16 @@ class Favourites(Struct, array_like=True, gc=False):
         self.gone[sku] = max(ts, self.gone.get(sku, -1))
         if len(self.gone) > FAVOURITES_LIMIT:
             del self.gone[min(self.gone, key=self.gone.__getitem__)]
+
+    def unite(self, other: Favourites) -> None:
+        """Two ids are one person: the latest word on each SKU counts."""
+        for own, more in ((self.skus, other.skus), (self.gone, other.gone)):
+            for sku, ts in more.items():
+                own[sku] = max(ts, own.get(sku, -1))
+        self.skus = _latest({sku: ts for sku, ts in self.skus.items() if ts >= self.gone.get(sku, -1)})
+        self.gone = _latest(self.gone)
+
+
+def _latest(times: dict[str, int]) -> dict[str, int]:
+    kept = sorted(times, key=lambda sku: (-times[sku], sku))[:FAVOURITES_LIMIT]
+    return {sku: ts for sku, ts in times.items() if sku in kept}

@@ -10,6 +10,7 @@ from xxhash import xxh3_64_digest
 
 from state import contact, events, lifecycle
 from state.calendar import Days
+from state.letters import LinkAsked, ReferralPaid, Referred, UserMoved
 from state.lifecycle import LifecycleParams
 from state.user import SEEN_BYTES, User
 
@@ -32,22 +33,30 @@ class Applied(Struct, frozen=True, gc=False):
 DUPLICATE = Applied(False)
 CHANGED = Applied(True)
 
-# A source numbers its own events, so an id is compared within its topic only.
-_SEED = {
-    kind: seed for seed, union in enumerate(events.TOPICS.values()) for kind in get_args(union) or (union,)
+_BETWEEN_USERS = (events.StockEdge, LinkAsked, UserMoved, Referred, ReferralPaid)
+# A source numbers its own events, so an id is compared within its topic only. The topic goes before the id: as the
+# seed of xxh3 it would be mixed with short ids so simply that "21" of one topic is "23" of another.
+_TOPIC: dict[type, bytes] = {
+    **{
+        kind: bytes((number,))
+        for number, union in enumerate(events.TOPICS.values())
+        for kind in get_args(union) or (union,)
+    },
+    **dict.fromkeys(_BETWEEN_USERS, bytes(([*events.TOPICS].index("letters"),))),
 }
+_NO_SIGN_OF_LIFE = frozenset(_BETWEEN_USERS)
 
 
 def apply(user: User, event: Any, params: FoldParams) -> Applied:
     """Fold `event` into `user`, once: a repeated event_id changes nothing."""
     kind = event.__class__
-    mark = xxh3_64_digest(event.event_id.encode(), _SEED[kind])
+    mark = xxh3_64_digest(_TOPIC[kind] + event.event_id.encode())
     seen = user.seen
     if mark in seen or user.erased_at is not None:
         return DUPLICATE
     user.seen = (seen + mark)[-SEEN_BYTES:]
     ts = event.ts
-    if kind is not events.StockEdge:
+    if kind not in _NO_SIGN_OF_LIFE:
         if user.last_seen_at is None or ts > user.last_seen_at:
             user.last_seen_at = ts
         if user.first_seen_at is None or ts < user.first_seen_at:
@@ -60,6 +69,23 @@ def apply(user: User, event: Any, params: FoldParams) -> Applied:
     if fold is None:
         return CHANGED
     return fold(user, event, params) or CHANGED
+
+
+def knows(user: User, event: Any) -> bool:
+    """Has this id had the event already? An alias remembers those of its own time."""
+    return _mark(event) in user.seen
+
+
+def note(user: User, event: Any) -> bool:
+    """Remember an event that is not folded; False if it has been here before."""
+    if knows(user, event):
+        return False
+    user.seen = (user.seen + _mark(event))[-SEEN_BYTES:]
+    return True
+
+
+def _mark(event: Any) -> bytes:
+    return xxh3_64_digest(_TOPIC[event.__class__] + event.event_id.encode())
 
 
 def _product_viewed(user: User, e: events.ProductViewed, params: FoldParams) -> Applied | None:
@@ -195,6 +221,26 @@ def _stock_edge(user: User, e: events.StockEdge, params: FoldParams) -> None:
         user.contact.alerts = alerts[-contact.ALERTS_LIMIT :]
 
 
+def _referred(user: User, e: Referred, params: FoldParams) -> None:
+    user.ties.refer(e.referrer, e.ts)
+
+
+def _referral_paid(user: User, e: ReferralPaid, params: FoldParams) -> None:
+    user.ties.reward(e.referee_id, e.ts)
+
+
+def interests(user: User) -> dict[str, int]:
+    """The SKUs that matter to this user, and when that last showed."""
+    found = {sku: viewed.at for sku, viewed in user.activity.viewed.items()}
+    if user.own_favourites is not None:
+        for sku, at in user.own_favourites.skus.items():
+            found[sku] = max(at, found.get(sku, at))
+    if user.own_cart is not None:
+        for sku, line in user.own_cart.lines.items():
+            found[sku] = max(line.added_at, found.get(sku, line.added_at))
+    return found
+
+
 def interest_in(user: User, sku: str) -> tuple[str, int] | None:
     """Why a SKU matters to this user, strongest first (`cart`, `favourite`, `viewed`), and since when."""
     line = None if user.own_cart is None else user.own_cart.lines.get(sku)
@@ -229,4 +275,6 @@ _FOLDS: dict[type, Callable[[User, Any, FoldParams], Applied | None]] = {
     events.Unsubscribed: _unsubscribed,
     events.EraseRequested: _erase_requested,
     events.StockEdge: _stock_edge,
+    Referred: _referred,
+    ReferralPaid: _referral_paid,
 }

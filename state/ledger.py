@@ -7,7 +7,7 @@ A shard is one partition of the input; its ledger is the unit of commit. Everyth
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -36,44 +36,55 @@ class Entry(Struct, array_like=True, gc=False):
 
 
 class Opened(Struct):
-    """What a new owner finds. `marks`: by "topic/partition", the last offset that is in the state."""
+    """What a new owner finds. `marks`: by "topic/partition", the last offset that is in the state.
+
+    `clock`: the latest event time, `watermark`: up to when timers have fired. `trimmed_to`: the cursor when the
+    outbox was last trimmed; `scan_from`: no record published before this place of the journal may come again
+    (-1: never said). `publisher`: the name under which the owner before published.
+    """
 
     version: int
-    marks: dict[str, int]
-    clock: int
-    seq: int
-    trimmed_to: str
-    outbox: list[Entry]
+    marks: dict[str, int] = {}
+    clock: int = -1
+    watermark: int = -1
+    seq: int = 0
+    trimmed_to: str = ""
+    scan_from: int = -1
+    publisher: str = ""
+    outbox: list[Entry] = []
 
 
 class Commit(Struct):
     """One atomic change of a shard, on condition that (`owner`, `version`) are still what the caller knows.
 
-    `users`: packed blobs by id. `timers`: due time by user id, None removes. `watchers`: (sku, user, at).
-    `trim`: how many entries leave the head of the outbox because they are published.
+    `users`: packed blobs by id. `timers`: due time by user id, None removes. `watchers`: (sku, user, at), and
+    `unwatch`: (sku, user) who no longer is one. `trim`: how many entries leave the head of the outbox.
     """
 
     owner: str
     version: int
     marks: dict[str, int] = {}
     clock: int = -1
+    watermark: int = -1
     users: dict[str, Blob] = {}
     timers: dict[str, int | None] = {}
     watchers: list[tuple[str, str, int]] = []
+    unwatch: list[tuple[str, str]] = []
     items: dict[str, Blob] = {}
     outbox: list[Entry] = []
     seq: int = 0
     trim: int = 0
     trimmed_to: str = ""
+    scan_from: int = -1
 
 
 class Ledger(Protocol):
     """Loads are by shard number; every list answer is in the order asked."""
 
     def prepare(self, shards: int, layout: int) -> None:
-        """Store the shape of the state at first start; raise LedgerError if it is another one."""
+        """Record the shape of the state at first start; raise LedgerError if it is another one."""
 
-    def open(self, shard: int, owner: str) -> Opened:
+    def open(self, shard: int, owner: str, publisher: str = "") -> Opened:
         """Become the owner: the random token fences every earlier owner's commits."""
 
     def begin_commit(self, shard: int, commit: Commit) -> None:
@@ -84,6 +95,9 @@ class Ledger(Protocol):
 
     def abandon_commits(self) -> None:
         """Nobody will ask what became of the commits begun."""
+
+    def owners(self, shards: Sequence[int]) -> list[str]:
+        """Whose each shard is now: what was read before is ours only if it still is."""
 
     def load_users(self, asked: Sequence[tuple[int, str]]) -> list[Blob | None]:
         """Users by (shard, user id), in one round trip."""
@@ -103,8 +117,43 @@ class Ledger(Protocol):
     def close(self) -> None: ...
 
 
+class Store(Ledger, Protocol):
+    """A ledger, and what is asked of all its shards before the flow begins."""
+
+    def dangers(self) -> list[str]:
+        """In which ways it may lose what it acknowledges, with what helps; none that the operator has accepted."""
+
+    def recorded(self) -> dict[str, str]:
+        """What earlier starts kept, by name: `shards`, `layout` and the origin of the input. Empty before the first."""
+
+    def record(self, origin: Mapping[str, str]) -> None:
+        """Keep where the input comes from, by name, where nothing is kept yet."""
+
+    def peek(self, shard: int) -> Opened:
+        """What a new owner would find, but for the outbox; changes nothing."""
+
+    def in_use(self) -> set[int]:
+        """The shards of which anything is kept; looks at every key, so only for rare use."""
+
+
 class LedgerError(Exception):
     """The store cannot be used as it is; the text tells an operator why and what to do."""
+
+
+def shape_problems(recorded: Mapping[str, str], shards: int, layout: int) -> list[str]:
+    """In what the recorded shape differs from the one meant, in words."""
+    found = []
+    if recorded.get("shards", str(shards)) != str(shards):
+        found.append(
+            f"it has {recorded['shards']} shards, but {shards} are configured (partitions of the letters topic): the "
+            "number is fixed at first start. Restore it, or begin anew under another `app`"
+        )
+    if recorded.get("layout", str(layout)) != str(layout):
+        found.append(
+            f"it has layout {recorded['layout']}, but this version of beckon reads layout {layout}. Run the version "
+            "that wrote it, or begin anew under another `app`"
+        )
+    return found
 
 
 class _Shard(Struct):
@@ -112,8 +161,11 @@ class _Shard(Struct):
     version: int = 0
     marks: dict[str, int] = {}
     clock: int = -1
+    watermark: int = -1
     seq: int = 0
     trimmed_to: str = ""
+    scan_from: int = -1
+    publisher: str = ""
     users: dict[str, Blob] = {}
     items: dict[str, Blob] = {}
     due: dict[str, int] = {}
@@ -130,17 +182,37 @@ class MemoryLedger:
         self._watchers_per_sku = watchers_per_sku
         self._shards: dict[int, _Shard] = {}
         self._answers: list[bool] = []
-        self._shape: tuple[int, int] | None = None
+        self._recorded: dict[str, str] = {}
+
+    def dangers(self) -> list[str]:
+        return []  # who chooses it knows that it forgets
+
+    def recorded(self) -> dict[str, str]:
+        return dict(self._recorded)
 
     def prepare(self, shards: int, layout: int) -> None:
-        if self._shape is not None and self._shape != (shards, layout):
-            raise LedgerError(f"the state has (shards, layout) {self._shape}, not {(shards, layout)}")
-        self._shape = (shards, layout)
+        self.record({"shards": str(shards), "layout": str(layout)})
+        problems = shape_problems(self._recorded, shards, layout)
+        if problems:
+            raise LedgerError(f"the state in memory: {'; '.join(problems)}")
 
-    def open(self, shard: int, owner: str) -> Opened:
+    def record(self, origin: Mapping[str, str]) -> None:
+        self._recorded = {**origin, **self._recorded}
+
+    def peek(self, shard: int) -> Opened:
         kept = self._shard(shard)
+        return Opened(kept.version, dict(kept.marks), scan_from=kept.scan_from)
+
+    def in_use(self) -> set[int]:
+        held = self._shards.items()
+        return {number for number, s in held if s.marks or s.users or s.items or s.timers or s.outbox}
+
+    def open(self, shard: int, owner: str, publisher: str = "") -> Opened:
+        kept = self._shard(shard)
+        before, kept.publisher = kept.publisher, publisher
         kept.owner, kept.version = owner, kept.version + 1
-        return Opened(kept.version, dict(kept.marks), kept.clock, kept.seq, kept.trimmed_to, [*kept.outbox])
+        so_far = kept.clock, kept.watermark, kept.seq, kept.trimmed_to, kept.scan_from
+        return Opened(kept.version, dict(kept.marks), *so_far, before, [*kept.outbox])
 
     def begin_commit(self, shard: int, commit: Commit) -> None:
         kept = self._shard(shard)
@@ -149,18 +221,18 @@ class MemoryLedger:
             return
         kept.version += 1
         kept.marks.update(commit.marks)
-        kept.clock = max(kept.clock, commit.clock)
+        kept.clock, kept.watermark = commit.clock, commit.watermark
         kept.users.update(commit.users)
         kept.items.update(commit.items)
         for user_id, due in commit.timers.items():
             self._set_timer(kept, user_id, due)
         for sku, user_id, at in commit.watchers:
             self._watch(kept, sku, user_id, at)
-        if commit.trim:
-            del kept.outbox[: commit.trim]
-            kept.trimmed_to = commit.trimmed_to
+        for sku, user_id in commit.unwatch:
+            kept.watchers.get(sku, {}).pop(user_id, None)
+        del kept.outbox[: commit.trim]
         kept.outbox.extend(commit.outbox)
-        kept.seq = max(kept.seq, commit.seq)
+        kept.seq, kept.trimmed_to, kept.scan_from = commit.seq, commit.trimmed_to, commit.scan_from
         self._answers.append(True)
 
     def finish_commits(self) -> list[bool]:
@@ -169,6 +241,9 @@ class MemoryLedger:
 
     def abandon_commits(self) -> None:
         self._answers = []
+
+    def owners(self, shards: Sequence[int]) -> list[str]:
+        return [self._shard(shard).owner for shard in shards]
 
     def load_users(self, asked: Sequence[tuple[int, str]]) -> list[Blob | None]:
         return [self._shard(shard).users.get(user_id) for shard, user_id in asked]

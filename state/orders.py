@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from state.calendar import Days
+from state.calendar import Days, earliest
 from state.rfm import Rfm
 
 ORDERS_LIMIT = 32
@@ -30,6 +30,11 @@ class Order(Struct, array_like=True, gc=False):
     counted_at: int | None = None
     skus: list[str] = []
     reminded: bool = False
+
+    def note_refund(self, day: int, amount: int) -> None:
+        refunds = self.refunds
+        kept = day if day in refunds or len(refunds) < REFUND_DAYS_LIMIT else max(refunds)
+        refunds[kept] = refunds.get(kept, 0) + amount
 
 
 class Orders(Struct, array_like=True, gc=False):
@@ -68,24 +73,69 @@ class Orders(Struct, array_like=True, gc=False):
         if order.cancelled_at is not None:
             return
         order.cancelled_at = ts
+        self._take_back(order, rfm, days, on_placed=on_placed)
+
+    def refund(self, order: Order, ts: int, amount: int, rfm: Rfm, days: Days) -> None:
+        if order.cancelled_at is not None:
+            return
+        order.note_refund(days.of(ts), amount)
+        rfm.add_amount(ts, -amount, days)
+
+    def unite(self, rfm: Rfm, other: Orders, other_rfm: Rfm, days: Days, *, on_placed: bool) -> None:
+        """Two ids are one person, with everything that each has counted. An order that both know counts once."""
+        shared = {}
+        for order_id in sorted(self.by_id.keys() & other.by_id.keys()):
+            own = self._withdraw(order_id, rfm, days, on_placed=on_placed)
+            shared[order_id] = _one(own, other._withdraw(order_id, other_rfm, days, on_placed=on_placed))
+        if _key(other_rfm.first_order_at, other.first_counted, _FAR) < _key(
+            rfm.first_order_at, self.first_counted, _FAR
+        ):
+            self.first_counted = other.first_counted
+        if _key(other_rfm.last_order_at, other.last_counted, -1) > _key(
+            rfm.last_order_at, self.last_counted, -1
+        ):
+            self.last_counted = other.last_counted
+        rfm.unite(other_rfm)
+        self.by_id |= other.by_id
+        self.by_id |= shared
+        for order in shared.values():
+            if order.cancelled_at is None:
+                for day, amount in order.refunds.items():
+                    rfm.add_amount(days.start(day), -amount, days)
+            self.count(order, rfm, days, on_placed=on_placed)
+        while len(self.by_id) > ORDERS_LIMIT:
+            self._make_room()
+
+    def counted(self) -> list[int]:
+        """When the orders in the map counted."""
+        return [order.counted_at for order in self._standing() if order.counted_at is not None]
+
+    def forget_skus(self) -> bool:
+        """Let go of what was in the order that is needed least; False when there is nothing to let go of."""
+        loaded = [order for order in self.by_id.values() if order.skus]
+        if loaded:
+            min(loaded, key=_worth).skus = []
+        return bool(loaded)
+
+    def last_placed_at(self) -> int | None:
+        """When the newest order was placed that was not cancelled, paid or not."""
+        return max((o.placed_at for o in self._standing() if o.placed_at is not None), default=None)
+
+    def _withdraw(self, order_id: str, rfm: Rfm, days: Days, *, on_placed: bool) -> Order:
+        """Take an order out as if it had never been."""
+        order = self.by_id.pop(order_id)
+        if order.cancelled_at is None:
+            self._take_back(order, rfm, days, on_placed=on_placed)
+        return order
+
+    def _take_back(self, order: Order, rfm: Rfm, days: Days, *, on_placed: bool) -> None:
+        """Undo what an order has counted; it must not be a standing one of the map any more."""
         for day, amount in order.refunds.items():
             rfm.add_amount(days.start(day), amount, days)
         if order.counted_at is not None:
             rfm.remove_order(order.counted_at, days)
             rfm.add_amount(order.counted_at, -order.total, days)
             self._recall(order.counted_at, rfm, days, on_placed=on_placed)
-
-    def refund(self, order: Order, ts: int, amount: int, rfm: Rfm, days: Days) -> None:
-        if order.cancelled_at is not None:
-            return
-        refunds, day = order.refunds, days.of(ts)
-        kept = day if day in refunds or len(refunds) < REFUND_DAYS_LIMIT else max(refunds)
-        refunds[kept] = refunds.get(kept, 0) + amount
-        rfm.add_amount(ts, -amount, days)
-
-    def last_placed_at(self) -> int | None:
-        """When the newest order was placed that was not cancelled, paid or not."""
-        return max((o.placed_at for o in self._standing() if o.placed_at is not None), default=None)
 
     def _standing(self) -> list[Order]:
         return [order for order in self.by_id.values() if order.cancelled_at is None]
@@ -110,6 +160,35 @@ class Orders(Struct, array_like=True, gc=False):
 
     def _make_room(self) -> None:
         del self.by_id[min(self.by_id, key=lambda order_id: _worth(self.by_id[order_id]))]
+
+
+_FAR = 1 << 62
+
+
+def _key(ts: int | None, event: str | None, unknown: int) -> tuple[int, str]:
+    """The event id decides between equal times, so that it does not matter who is united with whom."""
+    return unknown if ts is None else ts, event or ""
+
+
+def _one(a: Order, b: Order) -> Order:
+    """What two ids know of the same order, not counted yet: of each step the earlier one, as of a repetition."""
+    placed = min(a, b, key=lambda o: _key(o.placed_at, o.anchor, _FAR))
+    paid = min(a, b, key=lambda o: _key(o.paid_at, o.paid_event, _FAR))
+    order = Order(
+        placed_at=placed.placed_at,
+        anchor=placed.anchor,
+        total=placed.total,
+        paid_at=paid.paid_at,
+        paid_event=paid.paid_event,
+        delivered_at=earliest(a.delivered_at, b.delivered_at),
+        cancelled_at=earliest(a.cancelled_at, b.cancelled_at),
+        refunds=dict(a.refunds),
+        skus=placed.skus,
+        reminded=a.reminded or b.reminded,
+    )
+    for day, amount in b.refunds.items():
+        order.note_refund(day, amount)
+    return order
 
 
 def _worth(order: Order) -> int:

@@ -39,7 +39,7 @@ def profile(user: User, now: int, days: Days) -> dict[str, Any]:
         },
         "consent": {channel: consent.granted for channel, consent in sorted(contact.consent.items())},
         "recent_triggers": _recent_triggers(contact),
-        "aliases": [],
+        "aliases": sorted(user.own_ties.aliases) if user.own_ties is not None else [],
     }
 
 

@@ -7,26 +7,22 @@ back together, because a slot's AOF and replication are a prefix of its history.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 import redis
 
-from state.ledger import Blob, Commit, Entry, LedgerError, Opened
+from state.ledger import Blob, Commit, Entry, LedgerError, Opened, shape_problems
+from state.redis_safety import refused
 
 _HERE = Path(__file__).parent
-_RETRYABLE = (
-    "LOADING",
-    "READONLY",
-    "OOM",
-    "BUSY",
-    "MASTERDOWN",
-    "CLUSTERDOWN",
-    "TRYAGAIN",
-    "MISCONF",
-    "NOSCRIPT",
+_SAFETY_SECONDS = 10.0  # so often a running process looks whether Redis is still safe
+_WAIT_MENDS = frozenset(
+    {"LOADING", "READONLY", "OOM", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS"}
+    | {"NOSCRIPT"}  # a restarted Redis has forgotten our scripts: opening the shards again brings them
 )
 
 _pack_entry = msgspec.msgpack.Encoder().encode
@@ -38,7 +34,10 @@ class StoreUnavailable(Exception):
 
 
 class RedisLedger:
-    """`user_ttl_seconds` also bounds items; watchers and claims live for `watch_ttl_seconds`."""
+    """`user_ttl_seconds` also bounds items; watchers and claims live for `watch_ttl_seconds`.
+
+    `accepted_risks`: ways to lose state that the operator has accepted; any other is refused, also while running.
+    """
 
     def __init__(
         self,
@@ -48,12 +47,15 @@ class RedisLedger:
         user_ttl_seconds: int,
         watch_ttl_seconds: int,
         watchers_per_sku: int,
+        accepted_risks: Collection[str] = (),
     ) -> None:
         self._client = client
         self._app = app
         self._ttl = user_ttl_seconds
         self._watch_ttl = watch_ttl_seconds
         self._watch_limit = watchers_per_sku
+        self._accepted_risks = accepted_risks
+        self._safe_at = 0.0
         self._pipe: Any = None
         self._begun = 0
         self._commit_text = (_HERE / "commit.lua").read_text()
@@ -64,30 +66,65 @@ class RedisLedger:
     def prefix(self, shard: int) -> str:
         return f"{{{self._app}:s{shard:02d}}}:"
 
-    def prepare(self, shards: int, layout: int) -> None:
-        key = f"{{{self._app}}}:shape"
-        shape = f"shards={shards} layout={layout}".encode()
+    def dangers(self) -> list[str]:
         with _Guard():
-            known = cast("bytes | None", self._client.set(key, shape, nx=True, get=True))
-            self._sha = self._client.script_load(self._commit_text)
-        if known is not None and known != shape:
-            raise LedgerError(
-                f"the state in Redis under app {self._app!r} has {known.decode()}, this configuration means "
-                f"{shape.decode()}: the number of shards is fixed at first start; restore it or use another `app`"
-            )
+            return refused(self._client, self._accepted_risks)
 
-    def open(self, shard: int, owner: str) -> Opened:
+    def recorded(self) -> dict[str, str]:
         with _Guard():
+            shape = cast("bytes | None", self._client.get(self._shape))
+            origin = cast("dict[bytes, bytes]", self._client.hgetall(self._origin))
+        told = dict(part.split("=", 1) for part in (shape or b"").decode().split())
+        return told | {name.decode(): value.decode() for name, value in origin.items()}
+
+    def prepare(self, shards: int, layout: int) -> None:
+        with _Guard():
+            self._refuse_unsafe()
+            self._client.set(self._shape, f"shards={shards} layout={layout}", nx=True)
+        problems = shape_problems(self.recorded(), shards, layout)
+        if problems:
+            raise LedgerError(f"the state in Redis under app {self._app!r}: {'; '.join(problems)}")
+
+    def record(self, origin: Mapping[str, str]) -> None:
+        with _Guard():
+            for name, value in origin.items():
+                self._client.hsetnx(self._origin, name, value)
+
+    def peek(self, shard: int) -> Opened:
+        prefix = self.prefix(shard)
+        with _Guard():
+            marks = cast("dict[bytes, bytes]", self._client.hgetall(prefix + "marks"))
+            version, scan_from = cast(
+                "list[bytes | None]", self._client.hmget(prefix + "meta", ["version", "scan_from"])
+            )
+        return Opened(int(version or 0), _offsets(marks), scan_from=int(scan_from or -1))
+
+    def in_use(self) -> set[int]:
+        found = set()
+        start = f"{{{self._app}:s"
+        with _Guard():
+            for key in self._client.scan_iter(match=f"{start}*", count=1000):
+                number, _, name = key.decode().removeprefix(start).partition("}:")
+                if name != "meta":  # opening a shard writes one
+                    found.add(int(number))
+        return found
+
+    def open(self, shard: int, owner: str, publisher: str = "") -> Opened:
+        with _Guard():
+            self._refuse_unsafe()
             self._sha = self._client.script_load(self._commit_text)  # a restarted Redis has forgotten it
-            raw = cast("list[Any]", self._open(keys=[self.prefix(shard) + "meta"], args=[owner]))
-        version, clock, seq, trimmed_to, marks, outbox = raw
-        fields = iter(marks)
+            raw = cast("list[Any]", self._open(keys=[self.prefix(shard) + "meta"], args=[owner, publisher]))
+        version, clock, watermark, seq, trimmed_to, scan_from, before, marks, outbox = raw
+        names = iter(marks)
         return Opened(
             version=int(version),
-            marks={name.decode(): int(offset) for name, offset in zip(fields, fields, strict=True)},
+            marks=_offsets(dict(zip(names, names, strict=True))),
             clock=int(clock),
+            watermark=int(watermark),
             seq=int(seq),
             trimmed_to=trimmed_to.decode(),
+            scan_from=int(scan_from),
+            publisher=before.decode(),
             outbox=[_unpack_entry(blob) for blob in outbox],
         )
 
@@ -96,15 +133,17 @@ class RedisLedger:
             commit.owner,
             commit.version,
             commit.clock,
+            commit.watermark,
             commit.seq,
             commit.trim,
             commit.trimmed_to,
+            commit.scan_from,
         ]
         due = {user: at for user, at in commit.timers.items() if at is not None}
         ended = [user for user, at in commit.timers.items() if at is None]
         args += [self._ttl, self._watch_ttl, self._watch_limit]
         args += [len(commit.marks), len(commit.users), len(due), len(ended)]
-        args += [len(commit.watchers), len(commit.items), len(commit.outbox)]
+        args += [len(commit.watchers), len(commit.unwatch), len(commit.items), len(commit.outbox)]
         for pair in commit.marks.items():
             args += pair
         for user in commit.users.items():
@@ -114,6 +153,8 @@ class RedisLedger:
         args += ended
         for sku, name, at in commit.watchers:
             args += (sku, at, name)
+        for gone in commit.unwatch:
+            args += gone
         for item in commit.items.items():
             args += item
         args += [_pack_entry(entry) for entry in commit.outbox]
@@ -131,6 +172,8 @@ class RedisLedger:
             with _Guard():
                 for _ in range(begun):
                     answers.append(self._pipe.read_response() == 1)  # noqa: PERF401 - a failure must not lose the rest
+                if time.monotonic() - self._safe_at >= _SAFETY_SECONDS:
+                    self._refuse_unsafe()
         except StoreUnavailable:
             self._drop_pipe()
             raise
@@ -139,6 +182,13 @@ class RedisLedger:
     def abandon_commits(self) -> None:
         self._begun = 0
         self._drop_pipe()
+
+    def owners(self, shards: Sequence[int]) -> list[str]:
+        with _Guard():
+            pipe = self._client.pipeline(transaction=False)
+            for shard in shards:
+                pipe.hget(self.prefix(shard) + "meta", "owner")
+            return [(owner or b"").decode() for owner in pipe.execute()]
 
     def load_users(self, asked: Sequence[tuple[int, str]]) -> list[Blob | None]:
         return self._mget([f"{self.prefix(shard)}u:{user_id}" for shard, user_id in asked])
@@ -172,6 +222,20 @@ class RedisLedger:
         self._drop_pipe()
         self._client.close()
 
+    @property
+    def _shape(self) -> str:
+        return f"{{{self._app}}}:shape"
+
+    @property
+    def _origin(self) -> str:
+        return f"{{{self._app}}}:origin"
+
+    def _refuse_unsafe(self) -> None:
+        found = refused(self._client, self._accepted_risks)
+        if found:
+            raise LedgerError("; ".join(found))
+        self._safe_at = time.monotonic()
+
     def _mget(self, keys: list[str]) -> list[Blob | None]:
         if not keys:
             return []
@@ -185,6 +249,10 @@ class RedisLedger:
             self._pipe = None
 
 
+def _offsets(marks: Mapping[bytes, bytes]) -> dict[str, int]:
+    return {name.decode(): int(offset) for name, offset in marks.items()}
+
+
 class _Guard:
     """Turns what redis-py raises into StoreUnavailable where waiting may mend it, LedgerError where not."""
 
@@ -195,9 +263,9 @@ class _Guard:
         if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):
             raise StoreUnavailable(f"Redis: {error}") from error
         if isinstance(error, redis.ResponseError):
-            text = str(error)
-            if isinstance(error, redis.ReadOnlyError | redis.BusyLoadingError | redis.OutOfMemoryError) or (
-                text.startswith(_RETRYABLE)
-            ):
+            # redis-py cuts the code off where it has a class for it.
+            code = error.status_code or str(error).partition(" ")[0]
+            text = str(error) if str(error).startswith(code) else f"{code} {error}"
+            if code in _WAIT_MENDS:
                 raise StoreUnavailable(f"Redis: {text}") from error
             raise LedgerError(f"Redis: {text}") from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from state.calendar import DAY, Days
+from state.calendar import DAY, Days, earliest, latest
 
 WINDOWS_DAYS = (7, 30, 90, 365)
 KEPT_DAYS = WINDOWS_DAYS[-1] + 2  # the longest window, its partial first day, and today
@@ -42,6 +42,19 @@ class Rfm(Struct, array_like=True, gc=False):
         """A refund is a negative amount on the day of the refund."""
         self.net_amount += amount
         self._add(self.net_by_day, days.of(ts), amount)
+
+    def unite(self, other: Rfm) -> None:
+        """Two ids are one person: sums add up."""
+        for buckets, more in (
+            (self.orders_by_day, other.orders_by_day),
+            (self.net_by_day, other.net_by_day),
+        ):
+            for day, amount in more.items():
+                self._add(buckets, day, amount)
+        self.orders += other.orders
+        self.net_amount += other.net_amount
+        self.first_order_at = earliest(self.first_order_at, other.first_order_at)
+        self.last_order_at = latest(self.last_order_at, other.last_order_at)
 
     def window(self, now: int, width_days: int, days: Days) -> tuple[int, int]:
         """(orders, net minor units) of the last `width_days` days."""

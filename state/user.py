@@ -15,12 +15,14 @@ from state.activity import Activity
 from state.cart import Cart
 from state.contact import Contact, Pending
 from state.favourites import Favourites
+from state.identity import Ties
 from state.lifecycle import Lifecycle
 from state.orders import Orders
 from state.rfm import Rfm
 
 LAYOUT = 1
-SEEN_BYTES = 8 * 64  # 64 hashes of 8 bytes: the events of this user among which a duplicate is noticed
+MARK_BYTES = 8  # the hash of an event id
+SEEN_BYTES = MARK_BYTES * 64  # the last 64 events of this user: among them a duplicate is noticed
 
 
 class User(Struct, array_like=True, gc=False):
@@ -42,6 +44,7 @@ class User(Struct, array_like=True, gc=False):
     own_favourites: Favourites | None = None
     own_contact: Contact | None = None
     own_wakes: dict[str, int] | None = None
+    own_ties: Ties | None = None
 
     # Most people look around and no more: a part that nobody has asked for costs nothing, in memory or in
     # Redis (nil). It comes into being when first asked for; the `own_` names look without asking.
@@ -82,6 +85,17 @@ class User(Struct, array_like=True, gc=False):
         if self.own_wakes is None:
             self.own_wakes = {}
         return self.own_wakes
+
+    @property
+    def ties(self) -> Ties:
+        if self.own_ties is None:
+            self.own_ties = Ties()
+        return self.own_ties
+
+    @property
+    def alias_of(self) -> str | None:
+        """Where to go on, if this is no user any more."""
+        return None if self.own_ties is None else self.own_ties.alias_of
 
     @property
     def pending(self) -> Sequence[Pending]:

@@ -6,7 +6,7 @@ Pure: the caller says what time it is, answers for stock facts, and keeps the cl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from state.contact import PENDING_LIMIT, Pending, Sent
@@ -76,6 +76,29 @@ def wake(
         del user.wakes[name]  # a rule switched off since has no other way out
     for name, armed in plan.armed.items():
         if name in woken:
+            _ask(armed, asked, plan, try_claim, decisions)
+    _reschedule(user)
+
+
+def on_union(
+    user: User,
+    dropped: Sequence[Pending],
+    now: int,
+    plan: Plan,
+    facts: Facts,
+    try_claim: TryClaim,
+    decisions: list[Decision],
+) -> None:
+    """Another id's state has come to this user: what is due, and when, is asked anew.
+
+    `dropped`: deferred candidates of both there is no room for.
+    """
+    user.decided_at = max(user.decided_at, now)
+    asked = Asked(user, None, user.decided_at, facts, plan.fold)
+    full = Suppress(Reason.PENDING_FULL)
+    decisions += [_record(_revive(pending, user.user_id), full, asked) for pending in dropped]
+    for armed in plan.armed.values():
+        if armed.rule.wake_at is not None:
             _ask(armed, asked, plan, try_claim, decisions)
     _reschedule(user)
 

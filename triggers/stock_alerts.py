@@ -55,8 +55,7 @@ def take_alert(asked: Asked, edge: str, waves: Waves, watched_for: Duration) -> 
 
 def wanted(user: User, candidate: Candidate, waves: Waves) -> bool:
     """Does the user still care about the SKU, and has she not bought it since the edge?"""
-    sku = candidate.skus[0]
-    edge_at = candidate.at - waves.of(candidate.fields["interest"])
+    sku, edge_at = candidate.skus[0], _edge_at(candidate, waves)
     bought = any(
         sku in order.skus and order.placed_at is not None and order.placed_at >= edge_at
         for order in user.orders.by_id.values()
@@ -66,9 +65,14 @@ def wanted(user: User, candidate: Candidate, waves: Waves) -> bool:
 
 
 def left(asked: Asked, alert: Alert) -> int:
-    """Pieces left now; as the alert said where the item shard knows nothing."""
-    item = asked.facts(alert.sku)
-    return alert.available if item is None or item.available is None else item.available
+    """Pieces left now; as the alert said where the item shard knows nothing newer."""
+    now = _available_since(asked, alert.sku, alert.at)
+    return alert.available if now is None else now
+
+
+def left_since(asked: Asked, candidate: Candidate, waves: Waves) -> int | None:
+    """Pieces left now; None where the item shard knows nothing that is as new as the edge."""
+    return _available_since(asked, candidate.skus[0], _edge_at(candidate, waves))
 
 
 def reach(rule: str, alert: Alert, available: int, per_unit: float | None) -> Claim | None:
@@ -76,6 +80,16 @@ def reach(rule: str, alert: Alert, available: int, per_unit: float | None) -> Cl
     if per_unit is None:
         return None
     return Claim(f"{rule}:{alert.sku}:{alert.anchor}", alert.sku, int(per_unit * available))
+
+
+def _available_since(asked: Asked, sku: str, edge_at: int) -> int | None:
+    """An older fact does not overrule the edge: its letter may be here before its shard has read so far again."""
+    item = asked.facts(sku)
+    return None if item is None or item.stock_at < edge_at else item.available
+
+
+def _edge_at(candidate: Candidate, waves: Waves) -> int:
+    return candidate.at - waves.of(candidate.fields["interest"])
 
 
 def _is_due(asked: Asked, alert: Alert, waves: Waves) -> bool:

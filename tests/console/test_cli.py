@@ -15,7 +15,7 @@ from console.options import arguments_of, told
 from state.ledger import LedgerError
 from tests.restored_logging import restored_logging
 
-COMMANDS = ("run", "check", "demo", "replay", "profile", "erase", "topics create")
+COMMANDS = ("run", "check", "demo", "replay", "profile", "erase", "rebuild", "topics create")
 
 
 @pytest.fixture

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import redis
 
-from state.ledger import Commit, Entry, Ledger, LedgerError, MemoryLedger
+from state.ledger import Commit, Entry, Ledger, LedgerError, MemoryLedger, Opened, Store
 from state.redis_ledger import RedisLedger
-
-MakeLedger = Callable[[], Ledger]
 
 
 @pytest.fixture(params=["memory", "redis"])
-def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
-    made: Ledger
+def ledger(request: pytest.FixtureRequest) -> Iterator[Store]:
+    made: Store
     if request.param == "memory":
         made = MemoryLedger(watchers_per_sku=3)
     else:
@@ -36,12 +34,12 @@ def entry(seq: int) -> Entry:
 
 
 def test_a_new_shard_is_empty(ledger: Ledger) -> None:
-    opened = ledger.open(1, "a")
-    assert (opened.marks, opened.clock, opened.seq, opened.trimmed_to, opened.outbox) == ({}, -1, 0, "", [])
+    opened = ledger.open(1, "a", "pa")
+    assert opened == Opened(opened.version)
 
 
 def test_what_was_committed_is_there_for_the_next_owner(ledger: Ledger) -> None:
-    version = ledger.open(1, "a").version
+    version = ledger.open(1, "a", "pa").version
     marks = {"clickstream/1": 41, "orders/1": 7}
     entries = [entry(1), entry(2)]
     assert commit_one(
@@ -58,48 +56,48 @@ def test_what_was_committed_is_there_for_the_next_owner(ledger: Ledger) -> None:
             seq=2,
         ),
     )
-    opened = ledger.open(1, "b")
+    opened = ledger.open(1, "b", "pb")
     assert (opened.marks, opened.clock, opened.seq, opened.outbox) == (marks, 5000, 2, entries)
     assert ledger.load_users([(1, "u1"), (1, "u2"), (2, "u1")]) == [b"\x00blob", None, None]
     assert ledger.load_items([(1, "k1"), (0, "k1")]) == [b"i", None]
 
 
 def test_commits_in_a_row_are_answered_in_order_without_waiting(ledger: Ledger) -> None:
-    version = ledger.open(0, "a").version
+    version = ledger.open(0, "a", "pa").version
     for step in range(5):
         ledger.begin_commit(0, Commit("a", version + step, {"orders/0": step}))
     assert ledger.finish_commits() == [True] * 5
-    assert ledger.open(0, "b").marks == {"orders/0": 4}
+    assert ledger.open(0, "b", "pb").marks == {"orders/0": 4}
 
 
 @pytest.mark.parametrize("wrong", ["owner", "version"])
 def test_a_commit_of_another_owner_or_version_changes_nothing(ledger: Ledger, wrong: str) -> None:
-    version = ledger.open(0, "a").version
+    version = ledger.open(0, "a", "pa").version
     other = Commit(
         "z" if wrong == "owner" else "a", version + (wrong == "version"), {"orders/0": 9}, users={"u": b"x"}
     )
     assert not commit_one(ledger, 0, other)
     assert ledger.load_users([(0, "u")]) == [None]
-    assert ledger.open(0, "b").marks == {}
+    assert ledger.open(0, "b", "pb").marks == {}
 
 
 def test_a_new_owner_fences_the_old_one(ledger: Ledger) -> None:
-    version = ledger.open(0, "a").version
-    ledger.open(0, "b")
+    version = ledger.open(0, "a", "pa").version
+    ledger.open(0, "b", "pb")
     assert not commit_one(ledger, 0, Commit("a", version, {"orders/0": 1}))
 
 
 def test_the_head_of_the_outbox_is_trimmed(ledger: Ledger) -> None:
-    version = ledger.open(0, "a").version
+    version = ledger.open(0, "a", "pa").version
     assert commit_one(ledger, 0, Commit("a", version, outbox=[entry(n) for n in (1, 2, 3)], seq=3))
     assert commit_one(ledger, 0, Commit("a", version + 1, outbox=[entry(4)], seq=4, trim=2, trimmed_to="a:2"))
-    opened = ledger.open(0, "b")
+    opened = ledger.open(0, "b", "pb")
     assert [e.seq for e in opened.outbox] == [3, 4]
     assert (opened.trimmed_to, opened.seq) == ("a:2", 4)
 
 
 def test_timers_come_in_order_of_their_due_time_with_whole_ties(ledger: Ledger) -> None:
-    version = ledger.open(0, "a").version
+    version = ledger.open(0, "a", "pa").version
     due = {"u1": 300, "u2": 100, "u3": 200, "u4": 200, "u5": 200, "u6": 400}
     assert commit_one(ledger, 0, Commit("a", version, timers={**due}))
     assert ledger.load_timers(0, -1, 2) == [(100, "u2"), (200, "u3"), (200, "u4"), (200, "u5")]
@@ -110,7 +108,7 @@ def test_timers_come_in_order_of_their_due_time_with_whole_ties(ledger: Ledger) 
 
 
 def test_watchers_are_bounded_and_the_latest_come_first(ledger: Ledger) -> None:
-    version = ledger.open(0, "a").version
+    version = ledger.open(0, "a", "pa").version
     seen = [("k", "u1", 10), ("k", "u2", 40), ("k", "u3", 20), ("k", "u4", 30), ("k", "u2", 5)]
     assert commit_one(ledger, 0, Commit("a", version, watchers=seen))
     assert ledger.load_watchers(0, "k", 10) == ["u2", "u4", "u3"]
@@ -135,8 +133,42 @@ def test_the_shape_is_fixed_at_first_start(ledger: Ledger) -> None:
         ledger.prepare(8, 1)
 
 
+def test_another_layout_is_refused(ledger: Ledger) -> None:
+    with pytest.raises(LedgerError, match="layout"):
+        ledger.prepare(4, 2)
+
+
+def test_the_first_word_on_the_origin_stays(ledger: Store) -> None:
+    assert ledger.recorded() == {"shards": "4", "layout": "1"}
+    ledger.record({"group": "g", "orders.topic": "orders"})
+    ledger.record({"group": "other", "orders.id": "x"})
+    assert ledger.recorded() == {
+        "shards": "4",
+        "layout": "1",
+        "group": "g",
+        "orders.topic": "orders",
+        "orders.id": "x",
+    }
+
+
+def test_what_is_kept_can_be_seen_without_owning_it(ledger: Store) -> None:
+    version = ledger.open(1, "a", "p").version
+    ledger.open(3, "a", "p")
+    assert ledger.in_use() == set()
+    assert commit_one(ledger, 1, Commit("a", version, {"orders/1": 7}, scan_from=4))
+    ledger.record({"group": "g"})
+    assert ledger.in_use() == {1}
+    assert ledger.peek(1) == Opened(version + 1, {"orders/1": 7}, scan_from=4)
+    assert (ledger.peek(0).marks, ledger.peek(0).scan_from) == ({}, -1)
+    assert commit_one(ledger, 1, Commit("a", version + 1, {"orders/1": 8})), "looking fenced nobody"
+
+
+def test_a_ledger_that_forgets_by_choice_or_that_is_safe_has_no_dangers(ledger: Store) -> None:
+    assert ledger.dangers() == []
+
+
 def test_a_commit_larger_than_luas_stack_is_one_commit(ledger: Ledger) -> None:
-    version = ledger.open(0, "a").version
+    version = ledger.open(0, "a", "pa").version
     count = 9000
     users = {f"u{n}": b"x" for n in range(count)}
     big = Commit(
@@ -144,14 +176,31 @@ def test_a_commit_larger_than_luas_stack_is_one_commit(ledger: Ledger) -> None:
         outbox=[entry(n) for n in range(count)],
     )  # fmt: skip
     assert commit_one(ledger, 0, big)
-    opened = ledger.open(0, "b")
+    opened = ledger.open(0, "b", "pb")
     assert (len(opened.outbox), len(opened.marks)) == (count, 2500)
     assert len(ledger.load_timers(0, -1, count)) == count
 
 
 def test_abandoned_commits_are_not_answered_later(ledger: Ledger) -> None:
-    version = ledger.open(0, "a").version
+    version = ledger.open(0, "a", "pa").version
     ledger.begin_commit(0, Commit("a", version))
     ledger.abandon_commits()
-    version = ledger.open(0, "b").version
+    version = ledger.open(0, "b", "pb").version
     assert commit_one(ledger, 0, Commit("b", version, {"orders/0": 3}))
+
+
+def test_a_new_owner_hears_how_far_all_had_come(ledger: Ledger) -> None:
+    version = ledger.open(0, "a", "beckon.1").version
+    first = Commit("a", version, clock=5000, watermark=4000, seq=7, trimmed_to="a:6", scan_from=12)
+    assert commit_one(ledger, 0, first)
+    opened = ledger.open(0, "b", "beckon.2")
+    assert (opened.clock, opened.watermark, opened.seq) == (5000, 4000, 7)
+    assert (opened.trimmed_to, opened.scan_from, opened.publisher) == ("a:6", 12, "beckon.1")
+    assert ledger.open(0, "c", "beckon.3").publisher == "beckon.2"
+
+
+def test_who_no_longer_watches_is_forgotten(ledger: Ledger) -> None:
+    version = ledger.open(0, "a", "p").version
+    assert commit_one(ledger, 0, Commit("a", version, watchers=[("k1", "u1", 5), ("k1", "u2", 6)]))
+    assert commit_one(ledger, 0, Commit("a", version + 1, unwatch=[("k1", "u1"), ("k9", "u1")]))
+    assert ledger.load_watchers(0, "k1", 10) == ["u2"]

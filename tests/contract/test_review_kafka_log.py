@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import KafkaError, Producer
 
 from connectors.kafka import KafkaLog
-from connectors.log import Lane
+from connectors.log import NEVER_KNOWN, Lane
 from state.redis_ledger import StoreUnavailable
 from tests.servers.kafka import KafkaServer
 
@@ -110,6 +110,27 @@ def test_the_end_is_told_again_after_a_pause(shop: Shop) -> None:
     assert shop.read(CLICKS, 1) == [b"2"]
 
 
+def test_an_end_is_known_as_of_a_time_and_true_then(shop: Shop) -> None:
+    """What was written before that time has been read: a lane at its end may speak for the time until then."""
+    written: list[float] = []
+    read = 0
+    deadline = time.monotonic() + 6
+    last_known = NEVER_KNOWN
+    while time.monotonic() < deadline:
+        if len(written) < 12 and (not written or time.monotonic() - written[-1] > 0.2):
+            shop.write("clickstream", b"1")
+            written.append(time.monotonic())
+            if len(written) % 4 == 0:
+                time.sleep(1.0)  # as a process that is stopped: what it heard before is old when it goes on
+        polled = shop.log.poll(0.02)
+        read += sum(len(chunk.values) for chunk in polled.chunks if chunk.lane == CLICKS)
+        known = polled.ended.get(CLICKS, NEVER_KNOWN)
+        last_known = max(last_known, known)
+        assert read >= sum(at <= known for at in written)
+    assert read == len(written) == 12
+    assert last_known > written[-1], "it is never known that nothing more came"
+
+
 def test_a_context_record_needs_no_key(shop: Shop) -> None:
     shop.write("context", b"{}", key=None)
     assert shop.read(("context", 0), 1) == [b"{}"]
@@ -163,8 +184,18 @@ def test_an_end_that_records_have_followed_is_no_end(shop: Shop, monkeypatch: py
     with monkeypatch.context() as patched:
         patched.setattr(shop.log, "_consumer", saying)
         polled = shop.log.poll(0.0)
-    assert polled.ended == [("orders", 0)]
+    assert [*polled.ended] == [("orders", 0)]
     assert [(chunk.lane, chunk.offsets) for chunk in polled.chunks] == [
         (CLICKS, [0, 1]),
         (("orders", 0), [0]),
     ]
+
+
+def test_shards_that_come_while_it_closes_are_not_opened(kafka: KafkaServer) -> None:
+    """As at a SIGTERM just after the start: nobody is there any more who could own them."""
+    shop = Shop(kafka)
+    opened: list[list[int]] = []
+    shop.owner.gained = opened.append  # type: ignore[assignment, method-assign]
+    time.sleep(4.0)  # the group has given its shards; nobody has polled, so the callback waits
+    shop.log.close()
+    assert opened == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
 from typing import Any, cast
 
 import pytest
@@ -13,7 +12,8 @@ from config.load import load
 from connectors.codec import Rejected, RejectReason
 from connectors.kafka import KafkaLog
 from connectors.log import LogError
-from connectors.publisher import KafkaPublisher, Parcel
+from connectors.publisher import OutboxPublisher, Parcel, Progress
+from connectors.transactions import KafkaTransactions
 from flows import assemble
 from flows.dead_letter import DeadLetter
 from state.ledger import Entry
@@ -47,26 +47,20 @@ def test_a_dead_letter_of_an_ordinary_size_is_untouched() -> None:
 
 
 def test_what_no_waiting_mends_ends_with_words(kafka: KafkaServer) -> None:
-    publisher = KafkaPublisher(
-        cast("KafkaLog", NoLog()),
-        {"triggers": "nowhere"},
+    transactions = KafkaTransactions(
+        cast("KafkaLog", None),
+        {"triggers": "nowhere", "journal": "nowhere"},
         bootstrap_servers=kafka.bootstrap_servers,
         transactional_id=uuid.uuid4().hex,
         guarantee="exactly_once",
         transaction_timeout_ms=10_000,
-        should_stop=lambda: False,
+        scan_records=1000,
         options={},
     )
+    publisher = OutboxPublisher(transactions)
     entry = Entry("a", 1, "i", "triggers", 0, b"u1", b"v" * 2_000_000)
     with pytest.raises(LogError, match="MSG_SIZE_TOO_LARGE"):
-        publisher.publish([Parcel(0, [entry], {}, "", "a:1")])
-
-
-class NoLog:
-    """Knows of no cursor."""
-
-    def cursors(self, shards: Iterable[int]) -> dict[int, str | None]:
-        return dict.fromkeys(shards)
+        publisher.publish([Parcel(0, [entry], Progress(), "", "a:1", journal=False)])
 
 
 def dead_letter(key: bytes | None, value: bytes) -> DeadLetter:

@@ -187,7 +187,7 @@ def replayed(
 
 
 def kafka_settings(app: str, kafka: KafkaServer, redis_url: str, partitions: int) -> dict[str, Any]:
-    roles = (*INPUTS, "letters", "triggers", "decisions", "dead_letters")
+    roles = (*INPUTS, "letters", "journal", "triggers", "decisions", "dead_letters")
     return {
         "source": "kafka",
         "redis": {"url": redis_url},

@@ -47,15 +47,25 @@ def unavailable_reason() -> str | None:
 class KafkaServer:
     """One broker on a loopback port; `bootstrap_servers` stays the same for its whole life."""
 
-    def __init__(self, *, long_running: bool = False) -> None:
-        """`long_running`: let the JVM compile well (benchmarks) instead of starting fast (tests)."""
+    def __init__(self, *, long_running: bool = False, proxy_port: int | None = None) -> None:
+        """`long_running`: let the JVM compile well (benchmarks) instead of starting fast (tests).
+
+        `proxy_port`: a proxy listens there before a second listener, `behind_proxy`; the broker is a local one then.
+        """
         self._long_running = long_running
         self._port = free_port()
+        self._proxied = None if proxy_port is None else (free_port(), proxy_port)
         self._broker: Broker | None = None
 
     @property
     def bootstrap_servers(self) -> str:
         return f"127.0.0.1:{self._port}"
+
+    @property
+    def behind_proxy(self) -> str:
+        """What the proxy shall connect to; who connects to the proxy is told the proxy's address by the broker."""
+        assert self._proxied is not None, "the broker was not asked to have a proxy"
+        return f"127.0.0.1:{self._proxied[0]}"
 
     def start(self) -> Self:
         """Start, or start again on the same data; returns when it answers."""
@@ -104,7 +114,8 @@ class KafkaServer:
         raise TimeoutError(f"topics without leaders after {_TOPIC_SECONDS:.0f} s: {sorted(partitions)}")
 
     def delete_topics(self, names: list[str]) -> None:
-        for deleted in self._admin().delete_topics(names, operation_timeout=_TOPIC_SECONDS).values():
+        admin = self._admin()  # it must outlive its answers
+        for deleted in admin.delete_topics(names, operation_timeout=_TOPIC_SECONDS).values():
             deleted.result(_TOPIC_SECONDS)
 
     def __enter__(self) -> Self:
@@ -132,13 +143,18 @@ class KafkaServer:
         raise TimeoutError(f"Kafka did not answer within {_READY_SECONDS:.0f} s")
 
     def _choose_broker(self) -> Broker:
-        if kafka_docker.unavailable_reason() is None:
+        if kafka_docker.unavailable_reason() is None and self._proxied is None:
             return kafka_docker.DockerBroker(self._port)
-        if (reason := unavailable_reason()) is not None:
+        if (reason := self._without_broker()) is not None:
             raise KafkaUnavailableError(reason)
         try:
             jars = kafka_local.libraries()
         except kafka_local.DownloadError as error:
             raise KafkaUnavailableError(str(error)) from error
         directory = Path(tempfile.mkdtemp(prefix="beckon-kafka-"))
-        return kafka_local.LocalBroker(self._port, directory, jars, long_running=self._long_running)
+        return kafka_local.LocalBroker(
+            self._port, directory, jars, long_running=self._long_running, proxied=self._proxied
+        )
+
+    def _without_broker(self) -> str | None:
+        return unavailable_reason() if self._proxied is None else kafka_local.unavailable_reason()

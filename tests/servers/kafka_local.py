@@ -93,8 +93,19 @@ def libraries() -> Path:
 class LocalBroker:
     """A JVM over one data folder, which is its own."""
 
-    def __init__(self, port: int, directory: Path, jars: Path, *, long_running: bool) -> None:
-        """`long_running`: let the JVM compile well (benchmarks) instead of starting fast (tests)."""
+    def __init__(
+        self,
+        port: int,
+        directory: Path,
+        jars: Path,
+        *,
+        long_running: bool,
+        proxied: tuple[int, int] | None = None,
+    ) -> None:
+        """`long_running`: let the JVM compile well (benchmarks) instead of starting fast (tests).
+
+        `proxied`: the port of a second listener, and of the proxy through which its clients come.
+        """
         self._directory = directory
         self._log = directory / "kafka.log"
         self._java = ("java", *(_COMPILING_JVM if long_running else _JVM), "-cp", f"{jars}/*")
@@ -104,6 +115,7 @@ class LocalBroker:
             advertised=f"127.0.0.1:{port}",
             controller=f"127.0.0.1:{free_port()}",
             log_dir=str(directory / "data"),
+            proxied=None if proxied is None else (f"127.0.0.1:{proxied[0]}", f"127.0.0.1:{proxied[1]}"),
         )
 
     def start(self) -> None:

@@ -11,7 +11,6 @@ _COMMON: Final = {
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "auto.create.topics.enable": "false",
     "num.partitions": "4",
     "offsets.topic.num.partitions": "4",
@@ -30,12 +29,23 @@ _COMMON: Final = {
 }
 
 
-def properties(*, listener: str, advertised: str, controller: str, log_dir: str) -> dict[str, str]:
-    """`listener` and `controller`: host:port to bind; `advertised`: where clients reach it; all loopback."""
+def properties(
+    *, listener: str, advertised: str, controller: str, log_dir: str, proxied: tuple[str, str] | None = None
+) -> dict[str, str]:
+    """`listener` and `controller`: host:port to bind; `advertised`: where clients reach it; all loopback.
+
+    `proxied`: a second listener and where the proxy before it is reached. A broker tells its clients an address
+    of the listener by which they came, so who comes through the proxy stays on it.
+    """
+    clients = {"PLAINTEXT": (listener, advertised)}
+    if proxied is not None:
+        clients["PROXIED"] = proxied
+    bound = [f"{name}://{address}" for name, (address, _) in clients.items()]
     return {
         **_COMMON,
-        "listeners": f"PLAINTEXT://{listener},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{advertised}",
+        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in (*clients, "CONTROLLER")),
+        "listeners": ",".join([*bound, f"CONTROLLER://{controller}"]),
+        "advertised.listeners": ",".join(f"{name}://{address}" for name, (_, address) in clients.items()),
         "controller.quorum.bootstrap.servers": controller,
         "log.dirs": log_dir,
     }

@@ -121,6 +121,17 @@ def test_an_id_is_unique_within_its_topic_only() -> None:
     assert apply(user, events.Searched(event_id="1", ts=0, user_id="u1", query="q"), FOLD) is DUPLICATE
 
 
+@pytest.mark.parametrize("first", [0, 100, 9_980, 99_999_980])
+def test_numbers_of_different_topics_are_never_taken_for_each_other(first: int) -> None:
+    """As they were when the topic was the seed of the hash: "e21" of customers was "e23" of orders."""
+    user = User.new("u1")
+    for event_id in (f"{prefix}{first + number}" for number in range(16) for prefix in ("", "e")):
+        registered = events.Registered(event_id=event_id, ts=0, user_id="u1")
+        paid = events.OrderPaid(event_id=event_id, ts=0, user_id="u1", order_id="o1")
+        assert apply(user, registered, FOLD) is not DUPLICATE
+        assert apply(user, paid, FOLD) is not DUPLICATE
+
+
 @given(histories(), histories())
 def test_of_an_erased_user_only_the_mark_remains(before: list[Any], after: list[Any]) -> None:
     user = User.new("u1")

@@ -16,6 +16,7 @@ from triggers.stock_alerts import (
     WORDS,
     Waves,
     left,
+    left_since,
     next_wave,
     reach,
     take_alert,
@@ -62,8 +63,7 @@ def wake_at(user: User, params: Params, fold: FoldParams) -> int | None:
 
 
 def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
-    item = asked.facts(candidate.skus[0])
-    if item is not None and item.available == 0:
+    if left_since(asked, candidate, params.waves) == 0:
         return Reason.OUT_OF_STOCK
     return None if wanted(asked.user, candidate, params.waves) else Reason.STALE
 

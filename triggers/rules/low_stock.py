@@ -16,6 +16,7 @@ from triggers.stock_alerts import (
     WORDS,
     Waves,
     left,
+    left_since,
     next_wave,
     reach,
     take_alert,
@@ -64,12 +65,11 @@ def wake_at(user: User, params: Params, fold: FoldParams) -> int | None:
 
 
 def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
-    item = asked.facts(candidate.skus[0])
-    if item is not None and item.available is not None:
-        if item.available == 0:
-            return Reason.OUT_OF_STOCK
-        if item.available > params.threshold:
-            return Reason.STALE
+    available = left_since(asked, candidate, params.waves)
+    if available == 0:
+        return Reason.OUT_OF_STOCK
+    if available is not None and available > params.threshold:
+        return Reason.STALE
     return None if wanted(asked.user, candidate, params.waves) else Reason.STALE
 
 

@@ -1,0 +1,86 @@
+"""What does one event, or one moment, do to one person of a shard? Loaded, woken, told, united with another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from connectors import metrics
+from flows.item_facts import ItemFacts
+from flows.outgoing import Outgoing
+from flows.shard import Shard
+from state.fold import DUPLICATE, Applied, interests
+from state.ledger import Ledger
+from state.union import unite
+from state.user import User
+from triggers.decide import on_event, on_union, wake
+from triggers.plan import Plan
+from triggers.trigger import Decision
+
+
+class Persons:
+    """Users of any shard of this process; what follows for them goes into the outbox of their shard."""
+
+    def __init__(self, plan: Plan, ledger: Ledger, facts: ItemFacts, outgoing: Outgoing) -> None:
+        self._plan = plan
+        self._ledger = ledger
+        self.read: set[int] = set()  # shards of which users were read since this was last looked at
+        self._facts = facts
+        self._outgoing = outgoing
+
+    def load(self, wanted: Iterable[tuple[Shard, str]]) -> None:
+        """Read those that memory lacks, in one round trip."""
+        missing = [(shard, user_id) for shard, user_id in wanted if shard.known(user_id) is None]
+        if missing:
+            metrics.CACHE_MISSES.inc(len(missing))
+            self.read.update(shard.number for shard, _ in missing)
+            blobs = self._ledger.load_users([(shard.number, user_id) for shard, user_id in missing])
+            for (shard, user_id), blob in zip(missing, blobs, strict=True):
+                shard.admit(user_id, blob)
+
+    def find(self, shard: Shard, user_id: str) -> User:
+        self.load([(shard, user_id)])
+        return shard.users[user_id]
+
+    def tell(self, shard: Shard, user: User, event: Any, *, late: bool = False) -> Applied:
+        """An event has reached this user: first what is due before it, then what it changes."""
+        decisions: list[Decision] = []
+        if user.due is not None and user.due < event.ts and self._plan.decides(user, event):
+            self.wake(shard, user, event.ts)
+        before = user.due
+        applied = on_event(user, event, self._plan, self._facts, self._facts.claim, decisions, late=late)
+        if applied is not DUPLICATE:
+            shard.dirty[user.user_id] = user
+            if applied.watches is not None:
+                shard.watching.setdefault(applied.watches, {})[user.user_id] = event.ts
+            if user.due != before:
+                shard.set_due(user.user_id, user.due)
+            self._outgoing.emit(shard, user, decisions, event.traceparent)
+        return applied
+
+    def wake(self, shard: Shard, user: User, before: int) -> None:
+        """Do what is due for this user before `before`, in order."""
+        decisions: list[Decision] = []
+        changed = False
+        while user.due is not None and user.due < before:
+            changed = True
+            wake(user, user.due, self._plan, self._facts, self._facts.claim, decisions)
+        if changed:
+            shard.dirty[user.user_id] = user
+            shard.set_due(user.user_id, user.due)
+            self._outgoing.emit(shard, user, decisions, None)
+
+    def unite(self, shard: Shard, user: User, moved: User, at: int) -> None:
+        """What another id of this person was comes to this user, with what it watches and waits for."""
+        self.wake(shard, user, at)
+        decisions: list[Decision] = []
+        dropped = unite(user, moved, self._plan.fold)
+        if dropped:
+            metrics.LIMIT_HITS.labels(limit="pending").inc(len(dropped))
+        on_union(user, dropped, at, self._plan, self._facts, self._facts.claim, decisions)
+        shard.dirty[user.user_id] = user
+        shard.set_due(user.user_id, user.due)
+        for sku, seen_at in interests(moved).items():
+            watchers = shard.watching.setdefault(sku, {})
+            watchers[user.user_id] = max(seen_at, watchers.get(user.user_id, seen_at))
+        self._outgoing.emit(shard, user, decisions, None)

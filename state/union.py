@@ -1,0 +1,106 @@
+"""What do we know of a person who turns out to have two ids? The union of two users, of whom one becomes an alias.
+
+Where the order of things does not matter the union is what one user would be who had seen it all: sums, counts,
+orders, what was sent. What is remembered in part (the last 64 event ids, the last 20 SKUs, ...) stays within its
+bound. How much of a cart line was there before the other id took the SKU out cannot be told: it stays whole, or goes.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from state import lifecycle
+from state.calendar import earliest, latest
+from state.contact import Pending
+from state.fold import FoldParams
+from state.identity import ALIASES_LIMIT, Ties
+from state.lifecycle import LifecycleParams
+from state.rfm import Rfm
+from state.user import MARK_BYTES, SEEN_BYTES, User
+
+
+def become_alias(user: User, target: str) -> None:
+    """All that stays is where to go on, and which events this id has seen: they may come again."""
+    blank = User.new(user.user_id)
+    blank.seen, blank.own_ties = user.seen, Ties(alias_of=target, links=user.ties.links + 1)
+    for name in User.__struct_fields__:
+        setattr(user, name, getattr(blank, name))
+
+
+def unite(user: User, moved: User, params: FoldParams) -> list[Pending]:
+    """Take in all that another id of the same person was; answers with deferred messages there was no room for."""
+    user.first_seen_at = earliest(user.first_seen_at, moved.first_seen_at)
+    user.last_seen_at = latest(user.last_seen_at, moved.last_seen_at)
+    if moved.registered_at is not None and (
+        user.registered_at is None
+        or (moved.registered_at, moved.registered_event or "")
+        < (user.registered_at, user.registered_event or "")
+    ):
+        user.registered_at, user.registered_event = moved.registered_at, moved.registered_event
+    user.decided_at = max(user.decided_at, moved.decided_at)
+    user.seen = _seen_by_both(user.seen, moved.seen)
+    visits = _visits_since_order(user, moved, params)
+    user.activity.unite(moved.activity)
+    user.activity.visits_since_order = visits
+    _unite_orders(user, moved, params)
+    if moved.own_cart is not None:
+        user.cart.unite(moved.own_cart)
+    if moved.own_favourites is not None:
+        user.favourites.unite(moved.own_favourites)
+    for rule, at in (moved.own_wakes or {}).items():
+        user.wakes[rule] = min(at, user.wakes.get(rule, at))
+    _unite_ties(user, moved)
+    return [] if moved.own_contact is None else user.contact.unite(moved.own_contact)
+
+
+def _seen_by_both(own: bytes, theirs: bytes) -> bytes:
+    """Its own first: what is sent again under the other id is known to the alias, which keeps its own."""
+    marks = [theirs[at : at + MARK_BYTES] for at in range(0, len(theirs), MARK_BYTES)]
+    return (b"".join(mark for mark in marks if mark not in own) + own)[-SEEN_BYTES:]
+
+
+def _visits_since_order(user: User, moved: User, params: FoldParams) -> int:
+    """Of whom ordered last all that have counted, of the other those on the days after."""
+    ordered = [
+        (-1 if u.own_rfm is None else latest(u.own_rfm.last_order_at, -1) or 0, u) for u in (user, moved)
+    ]
+    (_, early), (last_order_at, late) = sorted(ordered, key=lambda each: each[0])
+    others = early.activity.visits_since_order
+    if last_order_at >= 0:
+        others = min(others, early.activity.sessions_after(last_order_at, params.days))
+    return late.activity.visits_since_order + others
+
+
+def _unite_orders(user: User, moved: User, params: FoldParams) -> None:
+    if moved.own_orders is not None:
+        on_placed = params.count_on == "placed"
+        user.orders.unite(user.rfm, moved.orders, moved.own_rfm or Rfm(), params.days, on_placed=on_placed)
+    _unite_lifecycle(user, moved, params.lifecycle)
+
+
+def _unite_lifecycle(user: User, moved: User, params: LifecycleParams) -> None:
+    """What was announced of the one who lives stands until the rule looks again; what both did ends or begins it."""
+    own, theirs = user.lifecycle, moved.lifecycle
+    if own.stage is None:
+        own.stage, own.since, own.recovery_days = theirs.stage, theirs.since, theirs.recovery_days
+    elif own.stage == theirs.stage:
+        own.recovery_days = tuple(sorted({*own.recovery_days, *theirs.recovery_days}))[-8:]
+    own.returned_at = latest(own.returned_at, theirs.returned_at)
+    rfm = user.own_rfm
+    if rfm is not None and rfm.last_order_at is not None:
+        ordered_at = sorted(user.orders.counted())
+        if len(ordered_at) == rfm.orders:  # all are known: which of them came after a long silence?
+            gaps = [late for early, late in pairwise(ordered_at) if late - early >= params.dormant_after]
+            own.returned_at = max(gaps, default=None)
+        if own.since is not None and rfm.last_order_at >= own.since:
+            lifecycle.note_order(user, rfm.last_order_at, None, params)
+    if moved.activity.last_visit_at is not None:
+        lifecycle.note_visit(user, moved.activity.last_visit_at)
+
+
+def _unite_ties(user: User, moved: User) -> None:
+    theirs = moved.own_ties or Ties()
+    user.ties.unite(theirs)
+    aliases = [*theirs.aliases, moved.user_id]
+    known = [*(alias for alias in user.ties.aliases if alias not in aliases), *aliases]
+    user.ties.aliases = [alias for alias in known if alias != user.user_id][-ALIASES_LIMIT:]

@@ -1,0 +1,130 @@
+"""What goes with a person who moves (caps, watches, erasure), and does a referrer hear of whom they brought?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.murmur2 import partition
+from state.user import User
+from tests.flows.flow import DAY, HOUR, MINUTE, START, Flow, added, event, ordered, viewed
+from tests.flows.test_any_way import POLICY
+from tests.flows.test_letters import FAR, NEAR, SHARDS, A, B, followed, linked, paid, quiet
+
+
+@pytest.mark.parametrize("ids", [FAR, NEAR], ids=["far", "near"])
+@pytest.mark.parametrize("erased_as", ["alias", "living"])
+def test_who_is_erased_under_one_id_is_erased_under_all(
+    tmp_path: Path, ids: list[str], erased_as: str
+) -> None:
+    a, b, _ = ids
+    who = a if erased_as == "alias" else b
+    flow = Flow(tmp_path, partitions=SHARDS)
+    flow.write(added(0, a), ordered(1, a), linked(10, a, b), event("erase_requested", 20, who))
+    flow.run()
+    flow.write(viewed(100, a), viewed(101, b), added(102, a), linked(103, a, b), linked(104, b, a))
+    flow.run()
+    assert flow.users()[b] == User(1, b, erased_at=START + 20)
+    assert followed(flow, a).erased_at == START + 20
+    assert flow.ledger.load_watchers(partition(b.encode(), SHARDS), "k1", 10) in ([], [a])
+    assert flow.triggers() == []
+
+
+@pytest.mark.parametrize("ids", [FAR, NEAR], ids=["far", "near"])
+@pytest.mark.parametrize("link_at", [10, 30])
+def test_a_link_from_an_erased_id_takes_the_erasure_along_if_it_was_made_before(
+    tmp_path: Path, ids: list[str], link_at: int
+) -> None:
+    """The link is read after the erasure in either case: what counts is when they happened."""
+    a, b, _ = ids
+    flow = Flow(tmp_path, partitions=SHARDS)
+    flow.write(viewed(0, a), added(1, b), event("erase_requested", 20, a))
+    flow.run()
+    flow.write(linked(link_at, a, b))
+    flow.run()
+    users = flow.users()
+    assert users[a] == User(1, a, erased_at=START + 20)
+    assert (users[b].erased_at is not None) == (link_at < 20)
+    assert len(flow.triggers("cart_abandoned")) == 0
+
+
+def test_what_is_linked_to_an_erased_user_goes_where_that_user_went(tmp_path: Path) -> None:
+    flow = Flow(tmp_path, partitions=SHARDS)
+    flow.write(
+        viewed(0, B), event("erase_requested", 20, B), added(21, A), linked(30, A, B, by=A), added(40, A)
+    )
+    flow.run()
+    users = flow.users()
+    assert users[B] == User(1, B, erased_at=START + 20)
+    assert (users[A].alias_of, users[A].own_cart) == (B, None)
+
+
+@pytest.mark.parametrize("ids", [FAR, NEAR], ids=["far", "near"])
+@pytest.mark.parametrize("order", ["placed-paid", "paid-placed"])
+@pytest.mark.parametrize("referred_at", [5, 50])
+def test_a_referrer_hears_of_the_first_order_of_whom_they_brought_once(
+    tmp_path: Path, ids: list[str], order: str, referred_at: int
+) -> None:
+    """Also where the word that they were brought comes after it, as long as it was said before."""
+    referrer, referee, alias = ids
+    steps = {
+        "placed": [ordered(10, referee, order_id="o1"), ordered(20, referee, order_id="o2")],
+        "paid": [paid(11, referee, "o1"), paid(21, referee, "o2")],
+    }
+    flow = quiet(tmp_path)
+    first, second = order.split("-")
+    flow.write(*steps[first])
+    flow.run()
+    flow.write(
+        linked(1, alias, referrer), event("referral_completed", referred_at, alias, referee_id=referee)
+    )
+    flow.run()
+    flow.write(*steps[second])
+    flow.run()
+    expected = {referee: START + 11} if referred_at == 5 else {}
+    assert flow.users()[referrer].ties.referees == expected
+
+
+def test_nobody_brings_themselves(tmp_path: Path) -> None:
+    flow = quiet(tmp_path)
+    flow.write(
+        event("referral_completed", 1, A, referee_id=B), linked(2, A, B), ordered(10, B, order_id="o1")
+    )
+    flow.run()
+    flow.write(paid(11, B, "o1"))
+    flow.run()
+    assert flow.users()[B].ties.referees == {}
+
+
+def test_what_an_alias_was_sent_counts_for_the_cap(tmp_path: Path) -> None:
+    """Two a week: each id has had one, so the person has had both."""
+    only = ("rules.stage_changed.enabled=false", "rules.cart_abandoned.second_delay=null")
+    flow = Flow(tmp_path, *POLICY, *only, partitions=SHARDS)
+    flow.write(*(event("consent_changed", 0, user, channel="app_push", granted=True) for user in (A, B)))
+    flow.write(added(1, A), added(2, B), viewed(2 * DAY, A), viewed(2 * DAY, B))
+    flow.run()
+    assert sorted(t["subject"] for t in flow.triggers()) == sorted([A, B])
+    flow.write(linked(2 * DAY + 1, A, B), added(3 * DAY, A, "k2"), viewed(5 * DAY, A), viewed(5 * DAY, B))
+    flow.run()
+    assert len(flow.triggers()) == 2
+    refused = [d["user_id"] for d in flow.lines("decisions") if d["reason"] == "frequency_cap"]
+    assert refused == [B]
+
+
+def stock(after: int, available: int) -> dict[str, Any]:
+    return event("stock_changed", after, None, f"stock-{after}", sku="k1", available=available)
+
+
+@pytest.mark.parametrize("ids", [FAR, NEAR], ids=["far", "near"])
+def test_who_watched_a_sku_as_an_alias_still_hears_of_it_once(tmp_path: Path, ids: list[str]) -> None:
+    a, b, _ = ids
+    flow = Flow(tmp_path, "rules.low_stock.reach_per_unit=1000", partitions=SHARDS)
+    flow.write(stock(0, 9), added(1, a), linked(1000, a, b), stock(2000, 2), viewed(HOUR // 2, a))
+    flow.run()
+    assert [t["subject"] for t in flow.triggers("low_stock")] == [b]
+    flow.write(stock(HOUR, 9), stock(HOUR + 1000, 1), viewed(HOUR + MINUTE, b))
+    flow.run()
+    assert [t["subject"] for t in flow.triggers("low_stock")] == [b, b]
+    assert b in flow.ledger.load_watchers(partition(b.encode(), SHARDS), "k1", 10)
