@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 UV     := $(BIN)/uv pip install --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock bench clean
+.PHONY: help run test check lock simulate bench chaos clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | awk -F'\t' '{printf "  make %-7s %s\n", $$1, $$2}'
@@ -25,8 +25,14 @@ check: $(VENV)/.dev ## format, lint, types, import order, house rules
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q tests/test_house.py
 
-bench: $(VENV)/.dev ## real Kafka to Redis to triggers: events/s and CPU per event
-	@$(BIN)/python -m benchmarks.pipeline $(ARGS)
+simulate: $(VENV)/.dev ## 20,000 seeded schedules of faults over the real core; ARGS="--schedules 2000" for fewer
+	@$(BIN)/python -m tests.simulation $(ARGS)
+
+bench: $(VENV)/.dev ## real Kafka to Redis to triggers: events/s, latency; ARGS="latency --rate 1000" chooses
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: $(VENV)/.dev ## faults on real processes, Kafka and Redis, judged by a separate program; ARGS="--rows 1,9"
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lock: $(VENV)/.dev ## write requirements.lock again from pyproject.toml; ARGS="--upgrade" for newer versions
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \

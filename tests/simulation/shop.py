@@ -1,0 +1,86 @@
+"""What happens in the shop of a schedule? A few minutes of events, and the settings under which the rules wait seconds.
+
+The outcome must not hang on how reading interleaves, or a difference would prove nothing: whoever watches a SKU has
+looked at it well before its stock falls, and nobody touches it afterwards.
+"""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+
+import msgspec
+from msgspec import Struct
+
+from config.load import load
+from config.settings import Settings
+from connectors.murmur2 import partition
+from tests.simulation.world import START_MS
+
+PARTITIONS = 3
+SECONDS = 90
+USERS = tuple(f"u{number}" for number in range(5))
+_SETS = (
+    "source.kind=kafka",
+    "policy.enabled=false",
+    "rules.cart_abandoned.delay=20s",
+    "rules.cart_abandoned.second_delay=40s",
+    "rules.payment_pending.delay=15s",
+    "rules.first_order_nudge.delay=30s",
+    "time.out_of_orderness=2s",
+    "time.idle_after=2s",
+    "engine.commit_interval=1ms",
+    "engine.commit_age=1ms",
+    "delivery.journal_every=20s",
+)
+
+
+class Event(Struct, frozen=True):
+    at_seconds: float
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes
+
+
+@cache
+def settings() -> Settings:
+    return load(None, {}, list(_SETS))
+
+
+@cache
+def events(seed: int) -> tuple[Event, ...]:
+    """By time. The same seed, the same shop."""
+    rng = random.Random(seed)
+    found: list[Event] = []
+
+    def say(at: float, topic: str, kind: str, key: str, **fields: object) -> None:
+        ts = START_MS + int(at * 1000)
+        who = {"sku" if topic == "inventory" else "user_id": key}
+        value = msgspec.json.encode({"event_id": f"e{len(found)}", "type": kind, "ts": ts, **who, **fields})
+        found.append(Event(at, topic, partition(key.encode(), PARTITIONS), key.encode(), value))
+
+    for user in USERS:
+        say(rng.uniform(0, 10), "customers", "registered", user)
+        for sku in rng.sample(("k1", "k2", "k3"), 2):
+            say(rng.uniform(1, 25), "clickstream", "product_viewed", user, sku=sku)
+        for number in range(rng.randrange(3)):
+            cart = {"sku": f"own-{user}-{number}", "quantity": 1, "price": 100}
+            say(rng.uniform(5, 60), "clickstream", "cart_item_added", user, **cart)
+        for number in range(rng.randrange(3)):
+            _order(rng, say, user, f"o-{user}-{number}")
+    for sku in ("k1", "k2"):
+        say(1 + rng.random(), "inventory", "stock_changed", sku, available=20)
+        say(rng.uniform(50, 60), "inventory", "stock_changed", sku, available=3)
+    bad = rng.uniform(5, 60)
+    found.append(Event(bad, "clickstream", rng.randrange(PARTITIONS), b"u0", b"no event"))
+    return tuple(sorted(found, key=lambda event: event.at_seconds))
+
+
+def _order(rng: random.Random, say: object, user: str, order_id: str) -> None:
+    assert callable(say)
+    at = rng.uniform(5, 60)
+    lines = [{"sku": f"bought-{order_id}", "quantity": 1, "price": 1000}]
+    say(at, "orders", "order_placed", user, order_id=order_id, total=1000, currency="CNY", lines=lines)
+    if rng.random() < 0.6:
+        say(at + rng.choice((3, 25)), "orders", "order_paid", user, order_id=order_id)

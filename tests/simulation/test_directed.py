@@ -1,0 +1,102 @@
+"""Is a guard worth anything that random schedules hardly need? The schedule that does, step by step.
+
+Relabelling: an entry that is published after a scan must not keep its label, or a ledger that forgets the rewriting
+of its outbox takes the label for its own history, and publishes again what stands behind it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from greenlet import getcurrent
+
+from connectors.publisher import OutboxPublisher, Progress
+from flows.outbox import Outbox
+from state.ledger import Commit, Entry, Opened
+from tests.simulation import broker, store, transactions, wire
+from tests.simulation.guards import REMOVED
+from tests.simulation.world import Faults, Process, World
+
+MARKS = {"clickstream/0": 5}
+
+
+class Alone(Process):
+    """Nobody else is there: an I/O does not stop."""
+
+    def io(self, what: str) -> None:
+        assert getcurrent() is self.world.hub
+
+
+class Owner:
+    """One opening of shard 0, driven by hand."""
+
+    def __init__(self, name: str, kafka: broker.Broker, redis: store.Store) -> None:
+        world = World(0, Faults())
+        process = Alone(world, name, lambda _: None)
+        log = wire.SimulatedLog(kafka, world, process, wire.Guards(), batch=1, members={})
+        log.member = name
+        kafka.join(name)
+        log.generation = kafka.generation
+        self.name, self.redis = name, redis
+        self.publisher = OutboxPublisher(transactions.SimulatedTransactions(log, name))
+        opened = redis.do(lambda ledger: ledger.open(0, name, name))
+        assert isinstance(opened, Opened)
+        self.version = opened.version
+        self.outbox = Outbox(0, name, opened, self.publisher.resume({0: opened})[0])
+
+    def commit(self) -> None:
+        taken = self.outbox.take()
+        commit = Commit(
+            self.name, self.version, MARKS, outbox=taken.entries, trim=taken.trim, seq=taken.seq,
+            trimmed_to=taken.trimmed_to, scan_from=taken.scan_from,
+        )  # fmt: skip
+        assert self.redis.commit(0, commit)
+        self.version += 1
+        self.outbox.acknowledged(Progress(dict(MARKS)))
+
+    def write(self, name: str) -> None:
+        self.outbox.write("triggers", name, b"u1", b"{}", [], partition=0)
+
+    def publish(self) -> None:
+        parcel = self.outbox.parcel(Progress(dict(MARKS)), offsets=False, journal=False)
+        if parcel is not None:
+            self.outbox.published(parcel, self.publisher.publish([parcel]).get(0))
+
+
+def published_ids() -> list[str]:
+    """Said by a zombie's commit: its ledger holds e1 and e3, of which a successor had published e3 alone."""
+    kafka = broker.Broker(1, broker.Guards())
+    redis = store.Store(store.Guards())
+    successor = Owner("b", kafka, redis)
+    successor.write("e3")
+    successor.commit()
+    successor.publish()
+    kafka.leave("b")
+    redis.roll_back(
+        len(redis.operations)
+    )  # and the zombie, whose token is back, commits what it had in hand:
+    redis.do(lambda ledger: ledger.open(0, "a", "a"))
+    entries = [Entry("a", seq, name, "triggers", 0, b"u1", b"{}") for seq, name in ((1, "e1"), (2, "e3"))]
+    assert redis.commit(0, Commit("a", 1, MARKS, outbox=entries, seq=2))
+    third = Owner("c", kafka, redis)
+    third.commit()  # rewrites the outbox to what is not out: e1
+    third.publish()
+    kafka.leave("c")
+    redis.roll_back(2)  # forgets the rewriting, and who did it
+    fourth = Owner("d", kafka, redis)
+    fourth.commit()
+    fourth.publish()
+    return [kept.record_id for _, kept in kafka.committed_records("triggers", 0)]
+
+
+def test_a_record_published_after_a_scan_has_a_label_of_its_own() -> None:
+    assert sorted(published_ids()) == ["triggers/0/e1", "triggers/0/e3"]
+
+
+def test_without_relabelling_it_would_be_published_twice() -> None:
+    removed = next(each for each in REMOVED if each.name == "relabelling after a scan")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(removed.guards().patch())
+        with pytest.raises(AssertionError):
+            test_a_record_published_after_a_scan_has_a_label_of_its_own()

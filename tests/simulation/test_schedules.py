@@ -1,0 +1,45 @@
+"""Does any schedule of faults lose, repeat or change anything? Hundreds here, tens of thousands by `make simulate`."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation import shop
+from tests.simulation.schedule import FAIR, Guards, Schedule, check, expected
+from tests.simulation.weather import weather
+
+SHOPS = 8
+SCHEDULES = 500
+PORTIONS = 20
+
+
+def test_fair_weather_says_something_in_every_way() -> None:
+    for shop_seed in range(SHOPS):
+        outcome = expected(shop_seed)
+        topics = {place.partition("/")[0] for place in outcome.published}
+        assert topics == {"triggers", "decisions", "letters", "dead_letters"}
+        assert len(outcome.users) == len(shop.USERS)
+        assert sum(len(ids) for ids in outcome.published.values()) > 40
+
+
+@pytest.mark.parametrize("portion", range(PORTIONS))
+def test_random_schedules(portion: int) -> None:
+    size = SCHEDULES // PORTIONS
+    for seed in range(portion * size, (portion + 1) * size):
+        check(Schedule(seed, seed % SHOPS, weather(seed), Guards()), seed % SHOPS)
+
+
+@pytest.mark.parametrize(("processes", "portions"), [(1, (0, 1, 2, 3)), (2, (0,))])
+def test_a_crash_at_every_io(processes: int, portions: tuple[int, ...]) -> None:
+    """Whoever is about to make the n-th I/O is killed instead, and another process starts: for every n.
+
+    Of polls in a row only the first: between them nothing has happened. Of two processes' I/Os a quarter.
+    """
+    shop_seed = 3
+    fair = Schedule(1, shop_seed, FAIR, Guards(), processes=processes)
+    check(fair, shop_seed)
+    ios = ["", *fair.world.ios]
+    moments = [at for at in range(1, len(ios)) if not ios[at] == ios[at - 1] == "poll"]
+    assert len(moments) > 200
+    for moment in sorted(moment for portion in portions for moment in moments[portion::4]):
+        check(Schedule(1, shop_seed, FAIR, Guards(), processes=processes, crash_at=moment), shop_seed)
