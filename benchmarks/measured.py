@@ -17,7 +17,7 @@ import msgspec
 from config.load import load
 from connectors.codec import Decoder
 from connectors.kafka import KafkaLog
-from connectors.publisher import KafkaPublisher
+from connectors.publisher import OutboxPublisher
 from flows import assemble
 from flows.assemble import Choices
 from flows.desk import Desk
@@ -34,7 +34,7 @@ STAGES: dict[str, tuple[type, str]] = {
     "timers": (Desk, "_fire"),
     "encode and send": (Desk, "commit"),
     "settle": (Desk, "settle"),
-    "publish": (KafkaPublisher, "publish"),
+    "publish": (OutboxPublisher, "publish"),
 }
 
 

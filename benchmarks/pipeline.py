@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +23,27 @@ from benchmarks import workload
 from tests.servers.kafka import KafkaServer
 from tests.servers.redis import RedisServer
 
-PARTITIONS = 8
+NAMES = {
+    "letters": "beckon.letters",
+    "journal": "beckon.journal",
+}  # where a topic's default name is not its role
 
 
-def main() -> None:
-    asked = _arguments()
+def main(arguments: Sequence[str] | None = None) -> None:
+    asked = _arguments(arguments)
     with KafkaServer(long_running=True) as kafka, RedisServer(Path(tempfile.mkdtemp())) as redis:
-        kafka.create_topics(_topics())
+        kafka.create_topics({NAMES.get(role, role): workload.PARTITIONS for role in workload.ROLES})
         print(f"writing {asked.events:,} events of {asked.users:,} users as {asked.form}", flush=True)
         _fill(kafka.bootstrap_servers, asked)
         runs = [_measure(kafka.bootstrap_servers, redis.url, asked, run) for run in range(asked.runs)]
     _print(asked, runs)
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.pipeline",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--users", type=int, default=100_000)
@@ -45,12 +51,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--form", choices=("json", "msgpack"), default="json")
     parser.add_argument("--guarantee", choices=("exactly_once", "at_least_once"), default="exactly_once")
     parser.add_argument("--json", type=Path, help="also write the figures of every run here")
-    return parser.parse_args()
-
-
-def _topics() -> dict[str, int]:
-    inputs = ("clickstream", "orders", "inventory", "customers", "engagement", "context", "beckon.letters")
-    return dict.fromkeys((*inputs, "triggers", "decisions", "dead_letters"), PARTITIONS)
+    return parser.parse_args(arguments)
 
 
 def _fill(bootstrap_servers: str, asked: argparse.Namespace) -> None:

@@ -13,6 +13,11 @@ from typing import Any
 import msgspec
 
 START = 1_790_000_000_000
+PARTITIONS = 8
+ROLES = (
+    *("clickstream", "orders", "inventory", "customers", "engagement", "context", "letters"),
+    *("triggers", "decisions", "dead_letters", "journal"),
+)
 _encode = {"json": msgspec.json.encode, "msgpack": msgspec.msgpack.encode}
 
 
