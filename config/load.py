@@ -28,7 +28,7 @@ from config.layers import (
 from config.problem import ConfigError, Problem
 from config.settings import Settings
 from state.calendar import Days, Duration
-from state.fold import FoldParams
+from state.folding import FoldParams
 from triggers.catalog import RULES
 from triggers.plan import Plan
 from triggers.policy.catalog import GATES

@@ -18,7 +18,7 @@ from flows.outgoing import Outgoing
 from flows.persons import Persons
 from flows.shard import Shard, unpack_item
 from state import events
-from state.fold import DUPLICATE
+from state.folding import DUPLICATE
 from state.items import Item, apply_item
 from state.ledger import Ledger
 from triggers.decide import on_event

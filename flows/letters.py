@@ -15,7 +15,9 @@ from connectors.murmur2 import partition
 from flows.persons import Persons
 from flows.shard import Shard
 from state.events import EraseRequested, IdentityLinked, Letter, ReferralCompleted
-from state.fold import CHANGED, DUPLICATE, Applied, interests, knows, note
+from state.fold import knows, note
+from state.folding import CHANGED, DUPLICATE, Applied
+from state.interest import interests
 from state.letters import LinkAsked, ReferralPaid, Referred, UserMoved, id_of
 from state.union import become_alias
 from state.user import User, pack, unpack

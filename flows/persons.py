@@ -9,7 +9,8 @@ from connectors import metrics
 from flows.item_facts import ItemFacts
 from flows.outgoing import Outgoing
 from flows.shard import Shard
-from state.fold import DUPLICATE, Applied, interests
+from state.folding import DUPLICATE, Applied
+from state.interest import interests
 from state.ledger import Ledger
 from state.union import unite
 from state.user import User

@@ -67,7 +67,7 @@ class Station:
         self._follows = follows
         self._monotonic = monotonic
         self._sleep = sleep
-        self._committed_at = 0.0
+        self._committed_at = float("-inf")  # the first commit waits for nothing, however young the machine
         self._heartbeat_at = 0.0
         self._offsets_at = 0.0
         self._journal_at: dict[int, float] = {}

@@ -12,11 +12,24 @@ from itertools import pairwise
 from state import lifecycle
 from state.calendar import earliest, latest
 from state.contact import Pending
-from state.fold import FoldParams
+from state.folding import FoldParams
 from state.identity import ALIASES_LIMIT, Ties
 from state.lifecycle import LifecycleParams
 from state.rfm import Rfm
 from state.user import MARK_BYTES, SEEN_BYTES, User
+
+# Parts whose union needs nothing but the two of them.
+_PARTS = (
+    "cart",
+    "favourites",
+    "browsing",
+    "membership",
+    "purchases",
+    "service",
+    "community",
+    "scenes",
+    "patterns",
+)
 
 
 def become_alias(user: User, target: str) -> None:
@@ -43,10 +56,10 @@ def unite(user: User, moved: User, params: FoldParams) -> list[Pending]:
     user.activity.unite(moved.activity)
     user.activity.visits_since_order = visits
     _unite_orders(user, moved, params)
-    if moved.own_cart is not None:
-        user.cart.unite(moved.own_cart)
-    if moved.own_favourites is not None:
-        user.favourites.unite(moved.own_favourites)
+    for part in _PARTS:
+        theirs = getattr(moved, f"own_{part}")
+        if theirs is not None:
+            getattr(user, part).unite(theirs)
     for rule, at in (moved.own_wakes or {}).items():
         user.wakes[rule] = min(at, user.wakes.get(rule, at))
     _unite_ties(user, moved)

@@ -12,13 +12,20 @@ import msgspec
 from msgspec import Struct
 
 from state.activity import Activity
+from state.browsing import Browsing
 from state.cart import Cart
+from state.community import Community
 from state.contact import Contact, Pending
 from state.favourites import Favourites
 from state.identity import Ties
 from state.lifecycle import Lifecycle
+from state.membership import Membership
 from state.orders import Orders
+from state.patterns import Patterns
+from state.purchases import Purchases
 from state.rfm import Rfm
+from state.scenes import Scenes
+from state.service import Service
 
 LAYOUT = 1
 MARK_BYTES = 8  # the hash of an event id
@@ -45,6 +52,13 @@ class User(Struct, array_like=True, gc=False):
     own_contact: Contact | None = None
     own_wakes: dict[str, int] | None = None
     own_ties: Ties | None = None
+    own_browsing: Browsing | None = None
+    own_membership: Membership | None = None
+    own_purchases: Purchases | None = None
+    own_service: Service | None = None
+    own_community: Community | None = None
+    own_scenes: Scenes | None = None
+    own_patterns: Patterns | None = None
 
     # Most people look around and no more: a part that nobody has asked for costs nothing, in memory or in
     # Redis (nil). It comes into being when first asked for; the `own_` names look without asking.
@@ -91,6 +105,48 @@ class User(Struct, array_like=True, gc=False):
         if self.own_ties is None:
             self.own_ties = Ties()
         return self.own_ties
+
+    @property
+    def browsing(self) -> Browsing:
+        if self.own_browsing is None:
+            self.own_browsing = Browsing()
+        return self.own_browsing
+
+    @property
+    def membership(self) -> Membership:
+        if self.own_membership is None:
+            self.own_membership = Membership()
+        return self.own_membership
+
+    @property
+    def purchases(self) -> Purchases:
+        if self.own_purchases is None:
+            self.own_purchases = Purchases()
+        return self.own_purchases
+
+    @property
+    def service(self) -> Service:
+        if self.own_service is None:
+            self.own_service = Service()
+        return self.own_service
+
+    @property
+    def community(self) -> Community:
+        if self.own_community is None:
+            self.own_community = Community()
+        return self.own_community
+
+    @property
+    def scenes(self) -> Scenes:
+        if self.own_scenes is None:
+            self.own_scenes = Scenes()
+        return self.own_scenes
+
+    @property
+    def patterns(self) -> Patterns:
+        if self.own_patterns is None:
+            self.own_patterns = Patterns()
+        return self.own_patterns
 
     @property
     def alias_of(self) -> str | None:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from state.contact import PENDING_LIMIT, Pending, Sent
-from state.fold import DUPLICATE, Applied, apply
+from state.fold import apply
+from state.folding import DUPLICATE, Applied
 from state.user import User
 from triggers.plan import Armed, Plan
 from triggers.policy.channel import choose_channel

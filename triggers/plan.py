@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from state import events
-from state.fold import FoldParams
+from state.folding import FoldParams
 from state.user import User
 from triggers.catalog import RULES
 from triggers.policy.catalog import GATES

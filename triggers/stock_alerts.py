@@ -1,6 +1,6 @@
 """Who is told of a stock edge, and when? Best prospects first; shared by low_stock and back_in_stock.
 
-An alert is a user's note of one edge (state/fold.py). It waits for the wave of its interest and is taken
+An alert is a user's note of one edge (state/folds/letters.py). It waits for the wave of its interest and is taken
 out as it becomes a candidate, so each fall or return is told once, whatever the rule remembers.
 """
 
@@ -13,7 +13,7 @@ from msgspec import Struct
 from state import events
 from state.calendar import Duration
 from state.contact import Alert
-from state.fold import interest_in
+from state.interest import interest_in
 from state.user import User
 from triggers.trigger import Asked, Candidate, Claim
 

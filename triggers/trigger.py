@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.json import Encoder as JsonEncoder
 
 from state.calendar import Duration
-from state.fold import FoldParams
+from state.folding import FoldParams
 from state.items import Item
 from state.user import User
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from state import activity, cart, contact, events, favourites, orders, rfm, user
 from state.calendar import HOUR
 from state.contact import Contact, Sent
-from state.fold import apply, interest_in
+from state.fold import apply
+from state.interest import interest_in
 from state.orders import Orders
 from state.user import User, pack
 from tests.state.history import START, happening

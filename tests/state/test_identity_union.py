@@ -13,8 +13,9 @@ from state import events, union
 from state.activity import KEPT_DAYS, KEPT_HOURS
 from state.calendar import DAY
 from state.contact import PENDING_LIMIT, SENT_LIMIT, Consent, Pending, Sent
-from state.fold import apply, interests
+from state.fold import apply
 from state.identity import ALIASES_LIMIT
+from state.interest import interests
 from state.rfm import WINDOWS_DAYS
 from state.user import SEEN_BYTES, User, pack, unpack
 from tests.state.history import START, happening

@@ -5,7 +5,8 @@ from typing import Any
 from state import events
 from state.calendar import DAY, HOUR, Days, Duration
 from state.contact import Sent
-from state.fold import FoldParams, apply
+from state.fold import apply
+from state.folding import FoldParams
 from state.lifecycle import LifecycleParams
 from state.profile import profile
 from state.user import User

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from state.calendar import DAY, Days
-from state.fold import FoldParams, apply
+from state.fold import apply
+from state.folding import FoldParams
 from state.orders import ORDERS_LIMIT, REFUND_DAYS_LIMIT
 from state.rfm import KEPT_DAYS
 from state.user import User

@@ -16,7 +16,8 @@ from state.activity import Activity, Viewed
 from state.cart import Cart, CartLine
 from state.contact import Alert, Consent, Contact, Episode, Pending, Sent
 from state.favourites import Favourites
-from state.fold import DUPLICATE, apply
+from state.fold import apply
+from state.folding import DUPLICATE
 from state.items import Item
 from state.lifecycle import Lifecycle
 from state.orders import Order, Orders

@@ -34,7 +34,7 @@ from msgspec import Struct
 
 from state import events
 from state.calendar import Duration, millis
-from state.fold import FoldParams
+from state.folding import FoldParams
 from tests.triggers.shop import FOLD, FOREVER, Shop
 from triggers.catalog import RULES
 from triggers.plan import Plan

@@ -10,7 +10,7 @@ from typing import Any
 
 from state import events, values
 from state.calendar import Days, Duration
-from state.fold import FoldParams
+from state.folding import FoldParams
 from state.items import Item, apply_item
 from state.lifecycle import LifecycleParams
 from state.user import User, pack, unpack

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from state import events
 from state.calendar import Duration
-from state.fold import FoldParams
+from state.folding import FoldParams
 from state.user import User
 from triggers.stock_alerts import (
     INTEREST_EVENTS,

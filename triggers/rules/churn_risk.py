@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from state import events
 from state.calendar import Duration, in_words
-from state.fold import FoldParams
+from state.folding import FoldParams
 from state.user import User
 from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from state import events
-from state.fold import FoldParams
+from state.folding import FoldParams
 from state.lifecycle import ASLEEP, next_change_at, stage_of
 from state.user import User
 from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from state import events
 from state.calendar import Duration, in_words, iso
-from state.fold import FoldParams
+from state.folding import FoldParams
 from state.user import User
 from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
 

@@ -11,7 +11,7 @@ from typing import get_args
 
 from state import events
 from state.calendar import Duration, in_words
-from state.fold import FoldParams
+from state.folding import FoldParams
 from state.user import User
 from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
 

@@ -1,0 +1,32 @@
+"""What does a fold need, and what does it answer? The words between state/fold.py and state/folds/."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from state.lifecycle import LifecycleParams
+from state.user import User
+
+
+class FoldParams(Struct, frozen=True, kw_only=True):
+    """What the operator chose about folding: when an order counts, day buckets, stages."""
+
+    count_on: Literal["paid", "placed"]
+    days: Any  # state.calendar.Days
+    lifecycle: LifecycleParams
+
+
+class Applied(Struct, frozen=True, gc=False):
+    """What an event did: nothing (a duplicate, an erased user), or something, perhaps a newly watched SKU."""
+
+    changed: bool
+    watches: str | None = None
+
+
+DUPLICATE = Applied(False)
+CHANGED = Applied(True)
+
+Folds = Mapping[type, Callable[[User, Any, FoldParams], Applied | None]]

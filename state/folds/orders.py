@@ -1,0 +1,60 @@
+"""What do orders change? Each step is taken once; an order counts when the step of `count_on` is known."""
+
+from __future__ import annotations
+
+from state import events, lifecycle
+from state.folding import FoldParams, Folds
+from state.user import User
+
+
+def _order_placed(user: User, e: events.OrderPlaced, params: FoldParams) -> None:
+    order = user.orders.get(e.order_id)
+    if order.placed_at is not None:
+        return
+    order.placed_at, order.anchor, order.total = e.ts, e.event_id, e.total
+    order.skus = [line.sku for line in e.lines]
+    user.cart.order(e.ts, e.event_id, order.skus)
+    for line in e.lines:
+        if line.category is not None:
+            user.activity.like(line.category)
+    _count(user, e.order_id, params)
+
+
+def _order_paid(user: User, e: events.OrderPaid, params: FoldParams) -> None:
+    order = user.orders.get(e.order_id)
+    if order.paid_at is not None:
+        return
+    order.paid_at, order.paid_event = e.ts, e.event_id
+    _count(user, e.order_id, params)
+
+
+def _count(user: User, order_id: str, params: FoldParams) -> None:
+    order = user.orders.get(order_id)
+    before = user.rfm.last_order_at
+    if user.orders.count(order, user.rfm, params.days, on_placed=params.count_on == "placed"):
+        user.activity.visits_since_order = 0
+        lifecycle.note_order(user, order.counted_at or 0, before, params.lifecycle)
+
+
+def _order_cancelled(user: User, e: events.OrderCancelled, params: FoldParams) -> None:
+    order, on_placed = user.orders.get(e.order_id), params.count_on == "placed"
+    user.orders.cancel(order, e.ts, user.rfm, params.days, on_placed=on_placed)
+
+
+def _order_delivered(user: User, e: events.OrderDelivered, params: FoldParams) -> None:
+    order = user.orders.get(e.order_id)
+    if order.delivered_at is None:
+        order.delivered_at = e.ts
+
+
+def _refund_issued(user: User, e: events.RefundIssued, params: FoldParams) -> None:
+    user.orders.refund(user.orders.get(e.order_id), e.ts, e.amount, user.rfm, params.days)
+
+
+FOLDS: Folds = {
+    events.OrderPlaced: _order_placed,
+    events.OrderPaid: _order_paid,
+    events.OrderCancelled: _order_cancelled,
+    events.OrderDelivered: _order_delivered,
+    events.RefundIssued: _refund_issued,
+}
