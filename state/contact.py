@@ -20,7 +20,10 @@ class Consent(Struct, array_like=True, gc=False):
 
 
 class Sent(Struct, array_like=True, gc=False):
-    """One published trigger; `counts` is False for transactional rules, which no cap sees."""
+    """One published trigger; `counts` is False for transactional rules, which no cap sees.
+
+    `anchor`, `due` and `skus` are kept where the rule can be refuted by an event that comes late.
+    """
 
     id: str
     rule: str
@@ -28,6 +31,9 @@ class Sent(Struct, array_like=True, gc=False):
     channel: str
     at: int
     counts: bool
+    anchor: str = ""
+    due: int = -1
+    skus: list[str] = []
 
 
 class Episode(Struct, array_like=True, gc=False):

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.json import Encoder as JsonEncoder
 
 from state.calendar import Duration
+from state.contact import Sent
 from state.folding import FoldParams
 from state.items import Item
 from state.user import User
@@ -146,6 +147,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     - `holds(asked, candidate, params)`: asked at the moment of sending, also after a deferral: None if the
       facts still stand, else the reason they do not.
     - `concerns(user, event)`: a cheap look at frequent events; False spares the rule both questions.
+    - `refuted(user, event, sent, params)`: an event of `refuted_by` has come that happened at or before the due time
+      of what was sent; does it show that this should never have been sent? `user` already knows the event.
     - `swayed_by`: events after which the rule is not asked, but would answer a wake-up otherwise; one that
       is due before such an event must come before it, or the answer would depend on the pace of reading.
     """
@@ -160,4 +163,6 @@ class Rule(Struct, frozen=True, kw_only=True):
     holds: Callable[[Asked, Candidate, Any], Reason | None]
     concerns: Callable[[User, Any], bool] | None = None
     swayed_by: tuple[type, ...] = ()
+    refuted_by: tuple[type, ...] = ()
+    refuted: Callable[[User, Any, Sent, Any], bool] | None = None
     fields: Mapping[str, str] = {}
