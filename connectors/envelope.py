@@ -11,7 +11,7 @@ import msgspec
 from connectors.codec import Rejected
 from state.calendar import iso
 from state.user import User
-from triggers.trigger import Candidate, Decision, Defer, Facts, Publish, Suppress
+from triggers.trigger import Candidate, Decision, Defer, Facts, Publish, Retract, Suppress, retraction_id
 
 Headers = list[tuple[str, bytes]]
 Record = tuple[bytes | None, bytes, Headers]
@@ -31,28 +31,58 @@ def trigger_record(
     Equal decisions give equal bytes: nothing here reads a clock.
     """
     candidate, outcome = decision.candidate, decision.outcome
-    kind = f"{candidate.rule}.v{candidate.version}"
+    kind = f"trigger.{candidate.rule}.v{candidate.version}"
+    event = _attributes(candidate, candidate.id, kind, app, traceparent)
+    event["expirytime"] = iso(candidate.at + valid_for)
+    channel = outcome.channel if isinstance(outcome, Publish) else None
+    return _cloud_event(event, _trigger_data(candidate, channel, user, facts))
+
+
+def retraction_record(decision: Decision, retracted: Retract, *, app: str, traceparent: str | None) -> Record:
+    """That a trigger should not have been sent: a CloudEvent with the same subject, on the same topic and key."""
+    candidate = decision.candidate
+    event = _attributes(
+        candidate, retraction_id(retracted.trigger_id), "trigger_retracted.v1", app, traceparent
+    )
+    data = {
+        "retracts": retracted.trigger_id,
+        "rule": candidate.rule,
+        "rule_version": candidate.version,
+        "user_id": candidate.user_id,
+        "step": candidate.step,
+        "anchor": candidate.anchor,
+        "reason": candidate.reason,
+        "channel": retracted.channel or None,
+        "skus": candidate.skus,
+    }
+    return _cloud_event(event, data)
+
+
+def _attributes(
+    candidate: Candidate, event_id: str, kind: str, app: str, traceparent: str | None
+) -> dict[str, str]:
     event = {
         "specversion": "1.0",
-        "id": candidate.id,
+        "id": event_id,
         "source": f"/beckon/{app}",
-        "type": f"beckon.trigger.{kind}",
+        "type": f"beckon.{kind}",
         "subject": candidate.user_id,
         "time": iso(candidate.at),
         "datacontenttype": "application/json",
-        "dataschema": f"urn:beckon:trigger:{kind}",
+        "dataschema": f"urn:beckon:{kind.replace('trigger.', 'trigger:')}",
         "partitionkey": candidate.user_id,
-        "expirytime": iso(candidate.at + valid_for),
     }
     if traceparent is not None:
         event["traceparent"] = traceparent
-    channel = outcome.channel if isinstance(outcome, Publish) else None
+    return event
+
+
+def _cloud_event(event: dict[str, str], data: dict[str, Any]) -> Record:
     headers = [(f"ce_{name}", event[name].encode()) for name in ("id", "type", "source", "time", "subject")]
     headers.append(("content-type", CONTENT_TYPE))
-    if traceparent is not None:
-        headers.append(("traceparent", traceparent.encode()))
-    data = _trigger_data(candidate, channel, user, facts)
-    return candidate.user_id.encode(), _encode({**event, "data": data}), headers
+    if "traceparent" in event:
+        headers.append(("traceparent", event["traceparent"].encode()))
+    return event["subject"].encode(), _encode({**event, "data": data}), headers
 
 
 def _trigger_data(candidate: Candidate, channel: str | None, user: User, facts: Facts) -> dict[str, Any]:
@@ -95,7 +125,7 @@ def decision_record(decision: Decision, *, holdout: bool = False) -> bytes:
         inputs = {**inputs, "until": outcome.until}
     return _encode(
         {
-            "id": candidate.id,
+            "id": outcome.trigger_id if isinstance(outcome, Retract) else candidate.id,
             "rule": candidate.rule,
             "rule_version": candidate.version,
             "user_id": candidate.user_id,
@@ -105,7 +135,7 @@ def decision_record(decision: Decision, *, holdout: bool = False) -> bytes:
             "verdict": _VERDICTS[type(outcome)],
             "reason": None if isinstance(outcome, Publish) else outcome.reason,
             "winner": None,
-            "channel": outcome.channel if isinstance(outcome, Publish) else None,
+            "channel": outcome.channel if isinstance(outcome, Publish | Retract) else None,
             "offer": candidate.offer,
             "variant": None,
             "holdout": holdout,
@@ -114,7 +144,7 @@ def decision_record(decision: Decision, *, holdout: bool = False) -> bytes:
     )
 
 
-_VERDICTS = {Publish: "publish", Suppress: "suppress", Defer: "defer"}
+_VERDICTS = {Publish: "publish", Suppress: "suppress", Defer: "defer", Retract: "retract"}
 
 
 def dead_letter(

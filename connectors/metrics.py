@@ -77,6 +77,11 @@ SUPPRESSED = _counter(
 DEFERRED = _counter(
     "triggers_deferred_total", "Candidates put off, for quiet hours for instance, by rule.", "rule"
 )
+RETRACTED = _counter(
+    "triggers_retracted_total",
+    "Triggers taken back because an event from before them came after them, by rule.",
+    "rule",
+)
 TRIGGER_LATENCY = _histogram(
     "trigger_latency_seconds",
     "From the event time at which a trigger became due until the sink acknowledged it. "

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from state.calendar import iso
-from triggers.trigger import Decision, Defer, Publish, Suppress
+from triggers.trigger import Decision, Defer, Publish, Retract, Suppress
 
 _ROWS_LIMIT = 15
 _LINES_AROUND = 12  # headings and frames of both tables, and the lines before them
@@ -28,6 +28,7 @@ class Tally:
         self.published: Counter[str] = Counter()
         self.suppressed: Counter[tuple[str, str]] = Counter()
         self.deferred: Counter[str] = Counter()
+        self.retracted: Counter[str] = Counter()
 
     def note(self, decision: Decision) -> None:
         rule, outcome = decision.candidate.rule, decision.outcome
@@ -38,6 +39,8 @@ class Tally:
                 self.suppressed[rule, outcome.reason] += 1
             case Defer():
                 self.deferred[rule] += 1
+            case Retract():
+                self.retracted[rule] += 1
             case _:
                 assert_never(outcome)
 

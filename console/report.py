@@ -41,6 +41,8 @@ def end_lines(settings: Settings, tally: Tally) -> Iterator[str]:
     reasons = tally.reasons()
     if reasons:
         yield "suppressed: " + ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
+    if tally.retracted:
+        yield f"retracted, as late events showed them wrong: {tally.retracted.total()}"
     yield f"dead letters: {letters}"
     yield f"state: {state_of(settings)}"
 

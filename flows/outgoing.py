@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from connectors import metrics
-from connectors.envelope import decision_record, trigger_record
+from connectors.envelope import decision_record, retraction_record, trigger_record
 from flows.item_facts import ItemFacts
 from flows.shard import Shard
 from state.user import User
 from triggers.plan import Plan
-from triggers.trigger import Decision, Defer, Publish, Suppress
+from triggers.trigger import Decision, Defer, Publish, Retract, Suppress, retraction_id
 
 JSON = [("content-type", b"application/json")]
 
@@ -43,9 +43,14 @@ class Outgoing:
                 metrics.SUPPRESSED.labels(rule=rule, reason=outcome.reason).inc()
             elif isinstance(outcome, Defer):
                 metrics.DEFERRED.labels(rule=rule).inc()
+            else:
+                self._write_retraction(shard, user, decision, outcome, traceparent)
+                metrics.RETRACTED.labels(rule=rule).inc()
             record, key = decision_record(decision), user.user_id.encode()
             # A deferred candidate is decided again later: one record each time, whatever the verdict.
             record_id = f"{decision.candidate.id}/{decision.at}"
+            if isinstance(outcome, Retract):
+                record_id = f"{retraction_id(outcome.trigger_id)}/decision"
             shard.write("decisions", record_id, key, record, JSON, user_id=user.user_id)
             if self._on_decision is not None:
                 self._on_decision(decision)
@@ -60,6 +65,17 @@ class Outgoing:
             facts=self._facts,
             traceparent=traceparent,
         )
-        topic = f"triggers.{rule}" if self._per_rule else "triggers"
+        topic = self._topic_of(rule)
         at = decision.candidate.at
         shard.write(topic, decision.candidate.id, key, value, headers, user_id=user.user_id, rule=rule, at=at)
+
+    def _write_retraction(
+        self, shard: Shard, user: User, decision: Decision, outcome: Retract, traceparent: str | None
+    ) -> None:
+        key, value, headers = retraction_record(decision, outcome, app=self._app, traceparent=traceparent)
+        topic = self._topic_of(decision.candidate.rule)
+        entry_id = retraction_id(outcome.trigger_id)
+        shard.write(topic, entry_id, key, value, headers, user_id=user.user_id)
+
+    def _topic_of(self, rule: str) -> str:
+        return f"triggers.{rule}" if self._per_rule else "triggers"

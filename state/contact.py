@@ -22,7 +22,7 @@ class Consent(Struct, array_like=True, gc=False):
 class Sent(Struct, array_like=True, gc=False):
     """One published trigger; `counts` is False for transactional rules, which no cap sees.
 
-    `anchor`, `due` and `skus` are kept where the rule can be refuted by an event that comes late.
+    `anchor`, `due` and `skus` are kept where the rule can be refuted by an event that comes late; `retracted`: it was.
     """
 
     id: str
@@ -34,6 +34,7 @@ class Sent(Struct, array_like=True, gc=False):
     anchor: str = ""
     due: int = -1
     skus: list[str] = []
+    retracted: bool = False
 
 
 class Episode(Struct, array_like=True, gc=False):

@@ -26,6 +26,7 @@ from triggers.trigger import (
     Outcome,
     Publish,
     Reason,
+    Retract,
     Suppress,
 )
 
@@ -44,12 +45,17 @@ def on_event(
     *,
     late: bool,
 ) -> Applied:
-    """Fold `event` and ask the rules that listen to it. A `late` event updates state and fires nothing.
+    """Fold `event` and ask the rules that listen to it. A `late` event updates state and fires nothing, but may
+    show that something sent was wrong.
 
     Wake-ups due before `event.ts` must have been made already (`wake`).
     """
     applied = apply(user, event, plan.fold)
-    if applied is DUPLICATE or late:
+    if applied is DUPLICATE:
+        return applied
+    if event.__class__ in plan.refuting and user.own_contact is not None:
+        _retract(user, event, plan, decisions)
+    if late:
         return applied
     armed = plan.listeners(user, event) if event.__class__ in plan.by_event else None
     if armed:
@@ -102,6 +108,34 @@ def on_union(
         if armed.rule.wake_at is not None:
             _ask(armed, asked, plan, try_claim, decisions)
     _reschedule(user)
+
+
+def _retract(user: User, event: Any, plan: Plan, decisions: list[Decision]) -> None:
+    """Take back what was sent though `event` had happened by then: at exactly the due time counts as before it."""
+    kind = event.__class__
+    for sent in user.contact.sent:
+        armed = plan.armed.get(sent.rule)
+        if sent.due < event.ts or sent.retracted or armed is None or armed.rule.refuted is None:
+            continue
+        if kind in armed.rule.refuted_by and armed.rule.refuted(user, event, sent, armed.params):
+            sent.retracted = True
+            candidate = Candidate(
+                rule=sent.rule,
+                version=armed.rule.version,
+                user_id=user.user_id,
+                step=sent.step,
+                anchor=sent.anchor,
+                at=event.ts,
+                reason=f"{_kind_of(event)} had happened before it and came late",
+                skus=tuple(sent.skus),
+            )
+            inputs = {"cause": event.event_id, "due": sent.due}
+            decisions.append(Decision(candidate, Retract(sent.id, sent.channel), event.ts, inputs))
+
+
+def _kind_of(event: Any) -> str:
+    tag: str = event.__struct_config__.tag
+    return tag
 
 
 def _ask(armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim, decisions: list[Decision]) -> None:
@@ -162,6 +196,8 @@ def _judge(candidate: Candidate, armed: Armed, asked: Asked, plan: Plan, try_cla
         else:
             counts = not params.transactional
             sent = Sent(candidate.id, candidate.rule, candidate.step, channel or "", asked.now, counts)
+            if armed.rule.refuted is not None:
+                sent.anchor, sent.due, sent.skus = candidate.anchor, candidate.at, list(candidate.skus)
             user.contact.note_sent(sent)
     return _record(candidate, outcome, asked)
 

@@ -44,6 +44,7 @@ class Plan:
         for armed in self.armed.values():
             for kind in armed.rule.on:
                 self.by_event[kind] = (*self.by_event.get(kind, ()), armed)
+        self.refuting = frozenset(kind for each in self.armed.values() for kind in each.rule.refuted_by)
         self._swayed: dict[type, set[str]] = {}
         for kind in (events.ProfileUpdated, events.ConsentChanged):  # time zone and channels of any message
             self._swayed[kind] = set(self.armed)

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     REACH = "reach"
     PENDING_FULL = "pending_full"
+    LATE_EVENT = "late_event"
 
 
 class RuleParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,6 +89,11 @@ def _trigger_id(rule: str, version: int, user_id: str, step: int, anchor: str) -
     return str(uuid.uuid5(_NAMESPACE, name.decode()))
 
 
+def retraction_id(trigger_id: str) -> str:
+    """A trigger is retracted once: the id follows from the trigger's."""
+    return str(uuid.uuid5(_NAMESPACE, f"retracted {trigger_id}"))
+
+
 class Publish(Struct, frozen=True, gc=False):
     channel: str | None
 
@@ -101,7 +107,15 @@ class Defer(Struct, frozen=True, gc=False):
     reason: Reason
 
 
-Outcome = Publish | Suppress | Defer
+class Retract(Struct, frozen=True, gc=False):
+    """What was sent as `trigger_id` should not have been: an event from before it has come after it."""
+
+    trigger_id: str
+    channel: str
+    reason: Reason = Reason.LATE_EVENT
+
+
+Outcome = Publish | Suppress | Defer | Retract
 
 
 class Decision(Struct, frozen=True, gc=False):

@@ -17,6 +17,7 @@ A file is a list of cases:
         - {at: 1h, step: 1, anchor: e1, skus: [k1]}
       suppressed: [{at: 1h, reason: stale}]
       deferred: [{at: 1h, until: 9h}]
+      retracted: [{at: 50m, step: 1}] # `at` is when the late event had happened
 
 `at` of an expectation is when it was decided, `due` when it became due, both from the base.
 """
@@ -39,7 +40,7 @@ from tests.triggers.shop import FOLD, FOREVER, Shop
 from triggers.catalog import RULES
 from triggers.plan import Plan
 from triggers.policy.catalog import GATES
-from triggers.trigger import Decision, Publish, Suppress
+from triggers.trigger import Decision, Publish, Retract, Suppress
 
 TESTS = Path(__file__).parent.parent
 BASE = "2026-09-21T10:00:00Z"
@@ -64,6 +65,7 @@ class Case(Struct, kw_only=True, forbid_unknown_fields=True):
     expect: list[dict[str, Any]]
     suppressed: list[dict[str, Any]] = []
     deferred: list[dict[str, Any]] = []
+    retracted: list[dict[str, Any]] = []
 
 
 def cases_of(path: Path) -> list[Case]:
@@ -93,7 +95,7 @@ def run(case: Case, rules: dict[str, dict[str, Any]]) -> list[Decision]:
 def shown(decisions: list[Decision], case: Case) -> dict[str, list[dict[str, Any]]]:
     """The decisions in the words of a case, every field that a case may give."""
     base = millis(datetime.fromisoformat(case.base))
-    told: dict[str, list[dict[str, Any]]] = {"expect": [], "suppressed": [], "deferred": []}
+    told: dict[str, list[dict[str, Any]]] = {"expect": [], "suppressed": [], "deferred": [], "retracted": []}
     for decision in decisions:
         candidate, outcome = decision.candidate, decision.outcome
         words: dict[str, Any] = {
@@ -111,6 +113,8 @@ def shown(decisions: list[Decision], case: Case) -> dict[str, list[dict[str, Any
             told["expect"].append({**words, "channel": outcome.channel, "reason": candidate.reason})
         elif isinstance(outcome, Suppress):
             told["suppressed"].append({**words, "reason": str(outcome.reason)})
+        elif isinstance(outcome, Retract):
+            told["retracted"].append({**words, "reason": candidate.reason})
         else:
             told["deferred"].append({**words, "until": outcome.until - base, "reason": str(outcome.reason)})
     return told
@@ -118,7 +122,12 @@ def shown(decisions: list[Decision], case: Case) -> dict[str, list[dict[str, Any
 
 def expected(case: Case, told: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
     """What the case expects, with the fields it does not give taken from what was told at the same place."""
-    wanted = {"expect": case.expect, "suppressed": case.suppressed, "deferred": case.deferred}
+    wanted = {
+        "expect": case.expect,
+        "suppressed": case.suppressed,
+        "deferred": case.deferred,
+        "retracted": case.retracted,
+    }
     return {
         verdict: [
             {**(told[verdict][place] if place < len(told[verdict]) else {}), **_in_millis(entry)}
