@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.chaos.stories import DELAYS
+from tests.other_rules import others
 
-_OFF = ("back_in_stock", "churn_risk", "stage_changed", "winback")
+_OFF = others("cart_abandoned", "payment_pending", "first_order_nudge", "welcome_pack", "low_stock")
 
 
 def seconds(name: str) -> str:

@@ -23,6 +23,7 @@ import yaml
 
 from state.user import User, unpack
 from tests.integration.running import Running
+from tests.other_rules import others
 from tests.servers.kafka import KafkaServer
 
 BECKON = Path(sys.executable).with_name("beckon")
@@ -34,15 +35,9 @@ CART_ONLY: Mapping[str, Any] = {
     "policy": {"enabled": False},
     "rules": {
         "cart_abandoned": {"delay": "30m", "second_delay": None},
-        **{
-            rule: {"enabled": False}
-            for rule in (
-                "payment_pending", "low_stock", "back_in_stock", "churn_risk", "stage_changed", "winback",
-                "first_order_nudge", "welcome_pack",
-            )
-        },
+        **{rule: {"enabled": False} for rule in others("cart_abandoned")},
     },
-}  # fmt: skip
+}
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from config.load import load
 from config.settings import Settings
 from connectors.murmur2 import partition
+from tests.other_rules import FIRST, others
 from tests.simulation.world import START_MS
 
 PARTITIONS = 3
@@ -32,6 +33,7 @@ _SETS = (
     "engine.commit_interval=1ms",
     "engine.commit_age=1ms",
     "delivery.journal_every=20s",
+    *(f"rules.{rule}.enabled=false" for rule in others(*FIRST)),
 )
 
 
