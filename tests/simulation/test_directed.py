@@ -2,6 +2,9 @@
 
 Relabelling: an entry that is published after a scan must not keep its label, or a ledger that forgets the rewriting
 of its outbox takes the label for its own history, and publishes again what stands behind it.
+
+The last stable offset: since a successor ends its predecessor's transaction before it scans, a transaction that is
+still pending in the journal is somebody else's. One such is enough for a scan that does not wait to miss what it says.
 """
 
 from __future__ import annotations
@@ -22,24 +25,29 @@ MARKS = {"clickstream/0": 5}
 
 
 class Alone(Process):
-    """Nobody else is there: an I/O does not stop."""
+    """Nobody else is there: an I/O does not stop, and who sleeps lets come what is on its way."""
 
     def io(self, what: str) -> None:
         assert getcurrent() is self.world.hub
+
+    def sleep(self, seconds: float) -> None:
+        self.world.now += seconds
+        self.world.let_come()
 
 
 class Owner:
     """One opening of shard 0, driven by hand."""
 
     def __init__(self, name: str, kafka: broker.Broker, redis: store.Store) -> None:
-        world = World(0, Faults())
+        self.world = world = World(0, Faults())
         process = Alone(world, name, lambda _: None)
         log = wire.SimulatedLog(kafka, world, process, wire.Guards(), batch=1, members={})
         log.member = name
         kafka.join(name)
         log.generation = kafka.generation
         self.name, self.redis = name, redis
-        self.publisher = OutboxPublisher(transactions.SimulatedTransactions(log, name))
+        self.transactions = transactions.SimulatedTransactions(log, name)
+        self.publisher = OutboxPublisher(self.transactions)
         opened = redis.do(lambda ledger: ledger.open(0, name, name))
         assert isinstance(opened, Opened)
         self.version = opened.version
@@ -100,3 +108,21 @@ def test_without_relabelling_it_would_be_published_twice() -> None:
         stack.enter_context(removed.guards().patch())
         with pytest.raises(AssertionError):
             test_a_record_published_after_a_scan_has_a_label_of_its_own()
+
+
+def ids_of_a_scan(guards: broker.Guards) -> set[str]:
+    """Somebody's transaction pends in the journal as the scan begins, and is committed a second later."""
+    kafka = broker.Broker(1, guards)
+    owner = Owner("a", kafka, store.Store(store.Guards()))
+    epoch = kafka.init("slow")
+    kafka.produce("slow", epoch, transactions.JOURNAL, 0, broker.Kept(b"", None, "", ["e1"], None))
+    owner.world.later(1.0, lambda: kafka.end("slow", epoch, commit=True))
+    return owner.transactions.scan({0: -1})[0]
+
+
+def test_a_scan_waits_for_what_is_pending_in_the_journal() -> None:
+    assert ids_of_a_scan(broker.Guards()) == {"e1"}
+
+
+def test_without_waiting_for_the_last_stable_offset_it_would_be_missed() -> None:
+    assert ids_of_a_scan(broker.Guards(last_stable_offset=False)) == set()

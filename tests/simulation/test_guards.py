@@ -1,6 +1,7 @@
 """Would the simulation notice if a guard were missing? Each is taken out in turn; some schedule must go wrong.
 
-The search begins at the schedule that `make simulate` found to catch it; a change of the code may move that.
+The search begins at the schedule that `make simulate` found to catch it; a change of the code may move that. What only
+a directed schedule shows is in test_directed.py.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from tests.simulation.guards import REMOVED, Removed, catches
 _SEARCH = 400
 
 
-@pytest.mark.parametrize("removed", REMOVED, ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "removed", [each for each in REMOVED if each.caught_by is not None], ids=lambda each: each.name
+)
 def test_without_it_something_goes_wrong(removed: Removed) -> None:
-    for seed in range(removed.caught_by, removed.caught_by + _SEARCH):
+    first = removed.caught_by or 0
+    for seed in range(first, first + _SEARCH):
         if catches(seed, removed):
             return
     pytest.fail(

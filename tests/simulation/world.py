@@ -149,6 +149,11 @@ class World:
     def later(self, seconds: float, work: Callable[[], object]) -> None:
         heapq.heappush(self._later, (self.now + seconds, next(self._numbers), work))
 
+    def let_come(self) -> None:
+        """What was on its way and is due by now."""
+        while self._later and self._later[0][0] <= self.now:
+            heapq.heappop(self._later)[2]()
+
     def start(self, name: str, run: Callable[[Process], None]) -> Process:
         process = Process(self, name, run)
         self.processes.append(process)
@@ -164,8 +169,7 @@ class World:
         if self.steps > STEPS_LIMIT:
             raise Stuck(f"{self.steps} steps, {self.now:.0f} s")
         self.now += _IO_SECONDS
-        while self._later and self._later[0][0] <= self.now:
-            heapq.heappop(self._later)[2]()
+        self.let_come()
         awake = [process for process in self.living if process.may_go_on_at <= self.now]
         if not awake:
             times = [process.may_go_on_at for process in self.living]
