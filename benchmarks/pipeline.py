@@ -1,7 +1,8 @@
 """How many events a second does one process take from real Kafka through real Redis to the trigger topic?
 
-`python -m benchmarks.pipeline [--events N] [--users N] [--runs N] [--form json|msgpack] [--guarantee G]`
+`python -m benchmarks.pipeline [--events N] [--users N] [--runs N] [--form json|msgpack] [--guarantee G] [--rules R]`
 starts its own servers, writes a seeded backlog, runs the shipped flow over it and prints a table by stage.
+`--rules both` takes turns between the nine rules of the first release and the whole catalogue, over the same log.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 from confluent_kafka import Producer
 
 from benchmarks import workload
+from tests.other_rules import FIRST, others
 from tests.servers.kafka import KafkaServer
 from tests.servers.redis import RedisServer
 
@@ -35,8 +37,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         kafka.create_topics({NAMES.get(role, role): workload.PARTITIONS for role in workload.ROLES})
         print(f"writing {asked.events:,} events of {asked.users:,} users as {asked.form}", flush=True)
         _fill(kafka.bootstrap_servers, asked)
-        runs = [_measure(kafka.bootstrap_servers, redis.url, asked, run) for run in range(asked.runs)]
-    _print(asked, runs)
+        chosen = ("first", "all") if asked.rules == "both" else (asked.rules,)
+        runs: dict[str, list[dict[str, Any]]] = {rules: [] for rules in chosen}
+        for run in range(asked.runs):
+            for rules in chosen:
+                runs[rules].append(
+                    _measure(kafka.bootstrap_servers, redis.url, asked, f"bench{run}-{rules}", rules)
+                )
+                redis.flush()
+    for rules, measured in runs.items():
+        _print(asked, measured, rules)
+    if asked.rules == "both":
+        pairs = zip(runs["first"], runs["all"], strict=True)
+        ratios = [_cost(whole) / _cost(first) for first, whole in pairs]
+        print(f"\nwhole catalogue / the first nine rules: {statistics.median(ratios):.2f} x CPU an event")
+    if asked.json:
+        asked.json.write_text(json.dumps({"asked": {**vars(asked), "json": None}, "runs": runs}, indent=1))
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -50,6 +66,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--form", choices=("json", "msgpack"), default="json")
     parser.add_argument("--guarantee", choices=("exactly_once", "at_least_once"), default="exactly_once")
+    parser.add_argument("--rules", choices=("all", "first", "both"), default="both")
     parser.add_argument("--json", type=Path, help="also write the figures of every run here")
     return parser.parse_args(arguments)
 
@@ -66,34 +83,43 @@ def _fill(bootstrap_servers: str, asked: argparse.Namespace) -> None:
     producer.flush()
 
 
-def _measure(bootstrap_servers: str, redis_url: str, asked: argparse.Namespace, run: int) -> dict[str, Any]:
+def _measure(
+    bootstrap_servers: str, redis_url: str, asked: argparse.Namespace, app: str, rules: str
+) -> dict[str, Any]:
     """One run over the same log under another app name and group: nothing is left of the run before."""
+    off = others(*FIRST) if rules == "first" else ()
     sets = (
         "source=kafka", "sink=kafka", f"kafka.bootstrap_servers={bootstrap_servers}", f"redis.url={redis_url}",
-        f"app=bench{run}", f"kafka.group_id=bench{run}", f"delivery.guarantee={asked.guarantee}", "logs.level=error",
+        f"app={app}", f"kafka.group_id={app}", f"delivery.guarantee={asked.guarantee}", "logs.level=error",
+        *(f"rules.{rule}.enabled=false" for rule in off),
     )  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.measured", *sets],
         stdout=subprocess.PIPE, check=True, text=True, env=os.environ,
     )  # fmt: skip
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    rate, cost = result["events"] / result["wall_seconds"], 1e6 * result["cpu_seconds"] / result["events"]
-    print(f"run {run + 1}: {rate:>9,.0f} events/s, {cost:.2f} us CPU an event", flush=True)
+    rate = result["events"] / result["wall_seconds"]
+    print(f"{app}: {rate:>9,.0f} events/s, {_cost(result):.2f} us CPU an event", flush=True)
     return result
 
 
-def _print(asked: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
-    if asked.json:
-        asked.json.write_text(json.dumps({"asked": {**vars(asked), "json": None}, "runs": runs}, indent=1))
+def _cost(result: dict[str, Any]) -> float:
+    """CPU us an event."""
+    return 1e6 * float(result["cpu_seconds"]) / float(result["events"])
+
+
+def _print(asked: argparse.Namespace, runs: list[dict[str, Any]], rules: str) -> None:
     count = runs[0]["events"]
     rates = [run["events"] / run["wall_seconds"] for run in runs]
-    print(f"\n{count:,} events, {asked.form}, {asked.guarantee}, one process, median of {len(runs)}")
+    print(
+        f"\n{count:,} events, {asked.form}, {asked.guarantee}, {rules} rules, one process, median of {len(runs)}"
+    )
     print(f"{'events/s':<24}{statistics.median(rates):>12,.0f}   ({min(rates):,.0f} - {max(rates):,.0f})")
     costs = {
         stage: statistics.median(1e6 * run["stages"][stage] / count for run in runs)
         for stage in runs[0]["stages"]
     }
-    total = statistics.median(1e6 * run["cpu_seconds"] / count for run in runs)
+    total = statistics.median(_cost(run) for run in runs)
     thread = statistics.median(1e6 * run["thread_seconds"] / count for run in runs)
     costs["the rest of the flow"] = thread - sum(costs.values())
     costs["librdkafka's threads"] = total - thread
