@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from connectors.demo_occasions import Occasions
 from connectors.demo_script import Script, Stage, Written
 from connectors.demo_shelves import Product, Shelves
 from connectors.demo_shoppers import Shoppers
@@ -51,6 +52,8 @@ class DemoShop:
         self._rate = rate
         self._shelves = Shelves(self._stage)
         Shoppers(self._stage, self._shelves, shoppers, history=history)
+        if history:
+            Occasions(self._stage)
         self._stage.cue(start_ts, self._street())
         self._stage.cue(start_ts, self._blunders())
 
