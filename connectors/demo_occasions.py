@@ -1,8 +1,8 @@
 """Which guests does the demo shop have, so that every rule has something to say on its first day?
 
-The shoppers of demo_shoppers.py live by chance. A guest lives by a script that is about one rule, in the days before the
-opening and in the hours after it. All live where it is between nine and ten in the morning as the shop opens, so that
-no quiet hours come between.
+The shoppers of demo_shoppers.py live by chance. A guest lives by a script that is about one rule, in the days before
+the opening and in the hours after it. All live where it is between nine and ten in the morning as the shop opens, so
+that no quiet hours come between.
 """
 
 from __future__ import annotations
