@@ -2,14 +2,16 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from state import events
 from state.calendar import DAY, HOUR, Days, Duration
 from state.contact import Sent
 from state.fold import apply
-from state.folding import FoldParams
 from state.lifecycle import LifecycleParams
 from state.profile import profile
 from state.user import User
+from tests.triggers.shop import FOLD
 
 NOON = 1_790_000_000_000 // DAY * DAY + 12 * HOUR  # 2026-09-21T12:00:00Z
 UTC = Days("UTC")
@@ -61,7 +63,7 @@ NOTHING_KNOWN: dict[str, Any] = {
 
 def after(*happened: events.UserEvent, days: Days = UTC) -> User:
     user = User.new("u1")
-    params = FoldParams(count_on="paid", days=days, lifecycle=LIFECYCLE)
+    params = replace(FOLD, days=days, lifecycle=LIFECYCLE)
     for event in happened:
         apply(user, event, params)
     return user
