@@ -62,6 +62,12 @@ def _lines(c: Choice) -> tuple[events.Line, ...]:
     return tuple(events.Line(sku=c.name("k"), quantity=1, category="tea") for _ in range(2))
 
 
+def _lot(c: Choice) -> Fields:
+    """A lot has one expiry; its id is not used again."""
+    expires_in = c.random.choice((40, 150, 400, 1000))
+    return {"lot_id": f"{c.name('l')}-{expires_in}", "points": 9, "expires_at": START + expires_in * DAY}
+
+
 _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
     (
         events.ProductViewed,
@@ -84,10 +90,7 @@ _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
     (events.OrderCancelled, Choice.order),
     (events.OrderDelivered, Choice.order),
     (events.RefundIssued, lambda c: {**c.order(), "amount": 3}),
-    (
-        events.PointsGranted,
-        lambda c: {"lot_id": c.name("l"), "points": 9, "expires_at": START + c.random.randrange(1000) * DAY},
-    ),
+    (events.PointsGranted, _lot),
     (events.PointsSpent, lambda c: {"points": c.random.randrange(1, 7)}),
     (events.Registered, _nothing),
     (events.ProfileUpdated, lambda c: {"timezone": c.name("zone"), "preferred_channels": ("sms",)}),

@@ -2,7 +2,7 @@
 
 Each lot is warned of at every step of `before` its expiry, as long as anything of it is left. A step that is due before
 the lot was granted is left out: the user has just got the points. Of many lots due at one moment those with the most
-points come first, 16 at once, the rest a millisecond later.
+points come first, 16 at once, the rest a millisecond later. A lot's id is its own for ever.
 """
 
 from __future__ import annotations
