@@ -48,17 +48,20 @@ class Points(Struct, array_like=True, gc=False):
         left = {lot_id: lot.points - lot.taken for lot_id, lot in self.lots.items()}
         if not self.spends:
             return left
-        soonest = sorted(self.lots.items(), key=lambda each: (each[1].expires_at, each[1].granted_at, each[0]))
-        for ts, points in sorted(self.spends):
+        soonest = sorted(
+            self.lots.items(), key=lambda each: (each[1].expires_at, each[1].granted_at, each[0])
+        )
+        for ts, wanted in sorted(self.spends):
             if until is not None and ts > until:
                 break
+            owed = wanted
             for lot_id, lot in soonest:
-                if points == 0:
-                    break
                 if lot.granted_at <= ts <= lot.expires_at:
-                    took = min(points, left[lot_id])
+                    took = min(owed, left[lot_id])
                     left[lot_id] -= took
-                    points -= took
+                    owed -= took
+                    if owed == 0:
+                        break
         return left
 
     def balance(self, now: int) -> int:
@@ -82,7 +85,9 @@ class Points(Struct, array_like=True, gc=False):
 
     def _tidy(self, ts: int) -> None:
         self.newest_at = max(self.newest_at, ts)
-        gone = [lot.expires_at for lot in self.lots.values() if lot.expires_at < self.newest_at - EXPIRED_KEPT_FOR]
+        gone = [
+            lot.expires_at for lot in self.lots.values() if lot.expires_at < self.newest_at - EXPIRED_KEPT_FOR
+        ]
         if gone:
             self._settle(max(gone))
             for lot_id in [lot_id for lot_id, lot in self.lots.items() if lot.expires_at in gone]:

@@ -62,9 +62,7 @@ def rank_of(user: User, params: MembershipParams, days: Days) -> int | None:
     if rfm is None or (rfm.orders <= 0 and held is None):
         return None
     now = user.decided_at
-    return params.rank_after(
-        held, rfm.window(now, YEAR_DAYS, days), rfm.window(now, params.kept_days, days)
-    )
+    return params.rank_after(held, rfm.window(now, YEAR_DAYS, days), rfm.window(now, params.kept_days, days))
 
 
 def held_rank(user: User, params: MembershipParams) -> int | None:

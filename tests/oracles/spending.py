@@ -14,19 +14,33 @@ from state.calendar import DAY, HOUR, MINUTE
 from tests.oracles.kit import Arrival
 
 START = 1_780_000_000_000 // DAY * DAY
-_GAPS = (0, MINUTE, HOUR, DAY, 5 * DAY, 29 * DAY, 30 * DAY, 31 * DAY, 200 * DAY, 335 * DAY, 366 * DAY, 396 * DAY)
+_GAPS = (
+    0,
+    MINUTE,
+    HOUR,
+    DAY,
+    5 * DAY,
+    29 * DAY,
+    30 * DAY,
+    31 * DAY,
+    200 * DAY,
+    335 * DAY,
+    366 * DAY,
+    396 * DAY,
+)
 PURCHASES = (events.OrderPlaced, events.OrderPaid)
 
 
 def spending(chance: Random, totals: Sequence[int]) -> list[Any]:
     """Orders of one user, most of them paid, some cancelled or partly given back, often at midnight sharp."""
-    ts, history = START, []
+    ts = START
+    history: list[Any] = []
     for number in range(chance.randint(1, 12)):
         ts += chance.choice(_GAPS)
         if chance.random() < 0.4:
             ts = ts // DAY * DAY
         name, total = f"o{number}", chance.choice(totals)
-        about = {"user_id": "u1", "order_id": name}
+        about: dict[str, Any] = {"user_id": "u1", "order_id": name}
         line = events.Line(sku="k1", quantity=1)
         history.append(
             events.OrderPlaced(event_id=f"{name}-placed", ts=ts, total=total, lines=(line,), **about)
@@ -35,7 +49,10 @@ def spending(chance: Random, totals: Sequence[int]) -> list[Any]:
         if chance.random() < 0.9:
             history.append(events.OrderPaid(event_id=f"{name}-paid", ts=paid_at, **about))
         for part in range(chance.choice((0, 0, 0, 1, 2))):
-            at, amount = paid_at + chance.choice((MINUTE, DAY, 40 * DAY)), chance.choice((1, total // 2, total))
+            at, amount = (
+                paid_at + chance.choice((MINUTE, DAY, 40 * DAY)),
+                chance.choice((1, total // 2, total)),
+            )
             history.append(
                 events.RefundIssued(event_id=f"{name}-refund{part}", ts=at, amount=amount, **about)
             )
@@ -74,7 +91,9 @@ class Books:
         return {
             e.order_id: (paid[e.order_id], e.total)
             for e in self.read
-            if isinstance(e, events.OrderPlaced) and e.order_id in paid and e.order_id not in self._cancelled()
+            if isinstance(e, events.OrderPlaced)
+            and e.order_id in paid
+            and e.order_id not in self._cancelled()
         }
 
     def given_back(self) -> list[tuple[int, int, str]]:
@@ -90,7 +109,9 @@ class Books:
 
     def moments(self, *widths: int) -> list[int]:
         """When a day with anything in it leaves a window of so many days."""
-        days = {ts // DAY for ts, _ in self.counted().values()} | {ts // DAY for ts, _, _ in self.given_back()}
+        days = {ts // DAY for ts, _ in self.counted().values()} | {
+            ts // DAY for ts, _, _ in self.given_back()
+        }
         return sorted({(day + 1 + width) * DAY for day in days for width in widths})
 
     def _cancelled(self) -> set[str]:

@@ -19,7 +19,8 @@ BEFORE = (30 * DAY, 3 * DAY)
 
 def wallet(chance: Random) -> list[Any]:
     """Grants and spends of one user, often at exactly the time of a step, or a moment beside it."""
-    ts, history, steps = START, [], [START]
+    ts, steps = START, [START]
+    history: list[Any] = []
     for number in range(chance.randint(1, 24)):
         ts += chance.choice((0, MINUTE, HOUR, DAY, 9 * DAY))
         if chance.random() < 0.4:

@@ -32,9 +32,7 @@ def expected(arrivals: list[Arrival]) -> list[Told]:
         without = spend - (total if paid_at >= begins else 0)
         if alone in counted and counted[alone][0] >= begins:
             without = max(without, _net(books, alone))
-        passed = [
-            rung for rung in LADDER if max(spend, _net(books, name)) >= rung and max(without, 0) < rung
-        ]
+        passed = [rung for rung in LADDER if max(spend, _net(books, name)) >= rung and max(without, 0) < rung]
         if passed:
             alone = name if spend < passed[-1] else None
             said.append(Told("u1", LADDER.index(passed[-1]) + 1, f"{name}-paid", paid_at))

@@ -16,7 +16,9 @@ TIERS = [("regular", 0, 0), ("silver", 1000, 2), ("gold", 5000, 3), ("diamond", 
 
 def earned(books: Books, now: int, days: int) -> int:
     orders, net = books.window(now, days)
-    return max([0, *(rank for rank, (_, spend, least) in enumerate(TIERS) if net >= spend and orders >= least)])
+    return max(
+        [0, *(rank for rank, (_, spend, least) in enumerate(TIERS) if net >= spend and orders >= least)]
+    )
 
 
 def tier(books: Books, now: int, held: int) -> int:

@@ -13,7 +13,7 @@ from tests.oracles.test_tier_changed import TIERS, earned
 
 
 def near(books: Books, now: int) -> str | None:
-    """The next tier, if a tenth of its spend is lacking at most, and one order. No tier is kept: tier_changed is off."""
+    """The next tier, if a tenth of its spend is lacking at most, and one order. None is kept: tier_changed is off."""
     orders, net = books.window(now, 365)
     above = TIERS[earned(books, now, 365) + 1 :]
     if not above:

@@ -84,7 +84,11 @@ _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
     (events.Unfavorited, Choice.sku),
     (
         events.OrderPlaced,
-        lambda c: {**c.order(), "lines": _lines(c), "total": c.random.choice((c.random.randrange(999), 70_000))},
+        lambda c: {
+            **c.order(),
+            "lines": _lines(c),
+            "total": c.random.choice((c.random.randrange(999), 70_000)),
+        },
     ),
     (events.OrderPaid, Choice.order),
     (events.OrderCancelled, Choice.order),

@@ -126,6 +126,17 @@ def test_what_happened_is_there_in_the_documented_shape() -> None:
     assert profile(user, NOON, UTC) == expected
 
 
+def test_tier_and_points_are_there_once_known() -> None:
+    user = after(
+        events.PointsGranted(event_id="p1", ts=NOON - DAY, lot_id="l1", points=50, expires_at=NOON + 1),
+        events.PointsGranted(event_id="p2", ts=NOON - DAY, lot_id="l2", points=9, expires_at=NOON),
+        events.PointsSpent(event_id="p3", ts=NOON - HOUR, points=10),
+    )
+    user.membership.tier = "silver"
+    assert profile(user, NOON - HOUR, UTC)["membership"] == {"tier": "silver", "points": 49}
+    assert profile(user, NOON + 1, UTC)["membership"] == {"tier": "silver", "points": 0}
+
+
 def test_a_window_begins_with_its_first_day_in_the_shop_s_zone() -> None:
     """7 days before noon of the 21st in Shanghai is the 14th, which began at 16:00 UTC of the 13th."""
     shanghai = Days("Asia/Shanghai")

@@ -27,7 +27,11 @@ class Params(RuleParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
     before: tuple[Duration, ...]
 
     def __post_init__(self) -> None:
-        if not self.before or list(self.before) != sorted({*self.before}, reverse=True) or self.before[-1] <= 0:
+        if (
+            not self.before
+            or list(self.before) != sorted({*self.before}, reverse=True)
+            or self.before[-1] <= 0
+        ):
             raise ValueError("before: durations above zero, the longest first, none twice, at least one")
 
 

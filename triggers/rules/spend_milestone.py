@@ -1,9 +1,9 @@
 """Who has just passed a milestone of spending?
 
-A rung of `ladder` is passed by the purchase that lifts the net spend of 30 days to its amount from below, or that comes to
-it by itself; of several passed at once the highest is told. So a rung is told again only after the 30-day spend fell below
-it, by money given back or by days that left. An order that passed it by itself while that spend stayed below, as after a
-refund of another order, holds it for as long as the order stands within the 30 days.
+A rung of `ladder` is passed by the purchase that lifts the net spend of 30 days to its amount from below, or that comes
+to it by itself; of several passed at once the highest is told. So a rung is told again only after the 30-day spend fell
+below it, by money given back or by days that left. An order that passed it by itself while that spend stayed below, as
+after a refund of another order, holds it for as long as the order stands within the 30 days.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Who is a small purchase away from the next membership tier?
 
 Told at the purchase that brings the user within `within` of the next tier's spend, if not more than `missing_orders`
-orders are lacking too: spend that suffices already, with an order lacking, is near as well. Once an approach: another one
-begins when the tier was reached, or when money given back or days that leave the year take the user out of the margin.
+orders are lacking too: spend that suffices already, with an order lacking, is near as well. Once an approach: another
+one begins when the tier was reached, or when money given back or days that leave the year take the user out of the
+margin.
 """
 
 from __future__ import annotations
