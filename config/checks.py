@@ -15,7 +15,8 @@ from config.problem import Problem
 from config.settings import Settings
 from state.calendar import DAY
 from state.contact import SENT_LIMIT
-from state.rfm import WINDOWS_DAYS
+from state.rfm import GRACE_DAYS, WINDOWS_DAYS
+from state.tiers import MembershipParams
 
 _CLOCK_TIME = re.compile(r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
 _TOPIC = re.compile(r"^[a-zA-Z0-9._-]{1,249}$")
@@ -28,6 +29,7 @@ def problems_of(settings: Settings) -> Iterator[Problem]:
     yield from _time_problems(settings)
     yield from _name_problems(settings)
     yield from _watch_problems(settings)
+    yield from _tier_problems(settings.membership)
     if settings.sink.kind != settings.source.kind:
         message = f"{settings.sink.kind} with source.kind {settings.source.kind} is not supported"
         yield Problem("sink.kind", message, f"write {settings.source.kind}, or leave it out")
@@ -77,10 +79,11 @@ def notes_of(settings: Settings) -> Iterator[str]:
             f"kafka.replication_factor {kafka.replication_factor}: topics made by `beckon topics create` "
             "are lost with one broker; production wants 3"
         )
-    if settings.redis.user_ttl < WINDOWS_DAYS[-1] * DAY:
+    longest = settings.membership.kept_days
+    if settings.redis.user_ttl < longest * DAY:
         yield (
             f"redis.user_ttl {settings.redis.user_ttl}: users are forgotten before the longest window "
-            f"({WINDOWS_DAYS[-1]}d) is over"
+            f"({WINDOWS_DAYS[-1]}d, and membership.keep_for) is over"
         )
     if settings.state.kind == "memory":
         yield "state.kind memory: everything known is forgotten when the process ends"
@@ -145,6 +148,34 @@ def _watch_problems(settings: Settings) -> Iterator[Problem]:
         if watched_for is not None and watched_for > kept:
             message = f"{watched_for} is longer than redis.watch_ttl, {kept}"
             yield Problem(f"rules.{rule}.watched_for", message, "raise redis.watch_ttl too")
+
+
+def _tier_problems(membership: MembershipParams) -> Iterator[Problem]:
+    tiers, keep_for = membership.tiers, membership.keep_for
+    if keep_for % DAY or not 0 <= keep_for <= GRACE_DAYS * DAY:
+        message = f"{keep_for} is not whole days up to {GRACE_DAYS}d"
+        yield Problem(
+            "membership.keep_for", message, "orders are kept by day, and not much longer than a year"
+        )
+    if not tiers:
+        yield Problem("membership.tiers", "is empty", "give the tier that every buyer has at least")
+    names = Counter(tier.name for tier in tiers)
+    for place, tier in enumerate(tiers):
+        path = f"membership.tiers[{place}]"
+        if not tier.name.strip():
+            yield Problem(f"{path}.name", "is empty")
+        elif names[tier.name] > 1:
+            yield Problem(f"{path}.name", f"{tier.name!r} is there twice")
+        if place == 0 and (tier.spend, tier.orders) != (0, 0):
+            yield Problem(
+                path, "the first tier asks for something", "every buyer has it: spend: 0, orders: 0"
+            )
+        for need in ("spend", "orders"):
+            own, below = getattr(tier, need), getattr(tiers[max(0, place - 1)], need)
+            if own < below:
+                yield Problem(f"{path}.{need}", f"{own} is less than {below} of the tier before", "ascending")
+        if place > 0 and (tier.spend, tier.orders) == (tiers[place - 1].spend, tiers[place - 1].orders):
+            yield Problem(path, "asks for no more than the tier before", "ascending in spend, orders or both")
 
 
 def _zone_exists(name: str) -> bool:

@@ -82,7 +82,10 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Sequence[str]
 def plan_of(settings: Settings) -> Plan:
     """Which rules and gates are on, as the triggers know it."""
     fold = FoldParams(
-        count_on=settings.orders.count_on, days=Days(settings.time.zone), lifecycle=settings.lifecycle
+        count_on=settings.orders.count_on,
+        days=Days(settings.time.zone),
+        lifecycle=settings.lifecycle,
+        membership=settings.membership,
     )
     gates = {gate.name: getattr(settings.policy, gate.name) for gate in GATES}
     return Plan(fold, settings.rules, gates, policy_enabled=settings.policy.enabled)

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from state.calendar import Duration
 from state.lifecycle import LifecycleParams
 from state.redis_safety import Risk
+from state.tiers import MembershipParams
 from triggers.policy.consent import ConsentParams
 from triggers.policy.frequency_cap import FrequencyCapParams
 from triggers.policy.quiet_hours import QuietHoursParams
@@ -162,6 +163,7 @@ class Settings(Section, frozen=True):
     input: Input
     orders: Orders
     lifecycle: LifecycleParams
+    membership: MembershipParams
     delivery: Delivery
     policy: Policy
     http: Http

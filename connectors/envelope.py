@@ -97,7 +97,12 @@ def _trigger_data(candidate: Candidate, channel: str | None, user: User, facts: 
         "offer": candidate.offer,
         "variant": None,
         "skus": [_sku(sku, user, facts) for sku in candidate.skus],
-        "profile": {"segment": None, "group": None, "stage": user.lifecycle.stage, "tier": None},
+        "profile": {
+            "segment": None,
+            "group": None,
+            "stage": user.lifecycle.stage,
+            "tier": None if user.own_membership is None else user.own_membership.tier,
+        },
     }
     return {**data, **candidate.fields, **data}  # a rule's own field never hides one of these
 

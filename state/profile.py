@@ -8,6 +8,7 @@ from state.activity import SESSIONS, VIEWS
 from state.calendar import Days, iso
 from state.cart import Cart
 from state.contact import Contact
+from state.membership import Membership
 from state.rfm import WINDOWS_DAYS, Rfm
 from state.user import User
 
@@ -16,7 +17,7 @@ def profile(user: User, now: int, days: Days) -> dict[str, Any]:
     """The profile at `now` (epoch ms) in the shape of interface.md section 7.
 
     Times are RFC 3339, money is minor units, windows are by the day numbers of `days`. What beckon does not
-    compute yet (scores, segments, tier, predictions) is there and null.
+    compute yet (scores, segments, predictions) is there and null.
     """
     contact = user.own_contact or Contact()
     return {
@@ -28,7 +29,7 @@ def profile(user: User, now: int, days: Days) -> dict[str, Any]:
         "activity": _activity(user, now, days),
         "cart": _cart(user),
         "lifecycle": {"stage": user.lifecycle.stage, "since": _iso(user.lifecycle.since)},
-        "membership": {"tier": None, "points": None},
+        "membership": _membership(user, now),
         "tags": {},
         "predictions": {
             "p_no_purchase_8w": None,
@@ -70,6 +71,13 @@ def _activity(user: User, now: int, days: Days) -> dict[str, int]:
         "sessions_30d": activity.in_days(SESSIONS, now, 30, days),
         "views_48h": activity.in_hours(VIEWS, now, 48),
     }
+
+
+def _membership(user: User, now: int) -> dict[str, Any]:
+    """The tier as last found by tier_changed."""
+    known = user.own_membership or Membership()
+    points = known.own_points
+    return {"tier": known.tier, "points": None if points is None else points.balance(now)}
 
 
 def _cart(user: User) -> dict[str, Any]:

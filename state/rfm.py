@@ -6,12 +6,15 @@ shorter (the "sawtooth" window of Chronon). Buckets add up in any order, so late
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import Struct
 
 from state.calendar import DAY, Days, earliest, latest
 
 WINDOWS_DAYS = (7, 30, 90, 365)
-KEPT_DAYS = WINDOWS_DAYS[-1] + 2  # the longest window, its partial first day, and today
+GRACE_DAYS = 60  # a membership tier may outlast the year in which it was earned by so long, at most
+KEPT_DAYS = WINDOWS_DAYS[-1] + GRACE_DAYS + 2  # the longest window, its partial first day, and today
 
 
 class Rfm(Struct, array_like=True, gc=False):
@@ -61,6 +64,18 @@ class Rfm(Struct, array_like=True, gc=False):
         first, last = days.of(now - width_days * DAY), days.of(now)
         orders = sum(n for day, n in self.orders_by_day.items() if first <= day <= last)
         return orders, sum(n for day, n in self.net_by_day.items() if first <= day <= last)
+
+    def net_between(self, first_day: int, last_day: int) -> int:
+        return sum(net for day, net in self.net_by_day.items() if first_day <= day <= last_day)
+
+    def leaving(self, now: int, width_days: int, days: Days) -> Iterator[tuple[int, int, int]]:
+        """What time alone will do to a window: (when a day leaves it, orders and net minor units from then on)."""
+        orders, net = self.window(now, width_days, days)
+        first, last = days.of(now - width_days * DAY), days.of(now)
+        for day in sorted(d for d in {*self.orders_by_day, *self.net_by_day} if first <= d <= last):
+            orders -= self.orders_by_day.get(day, 0)
+            net -= self.net_by_day.get(day, 0)
+            yield days.start(day + 1) + width_days * DAY, orders, net
 
     @staticmethod
     def _add(buckets: dict[int, int], day: int, amount: int) -> None:

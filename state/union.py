@@ -56,6 +56,7 @@ def unite(user: User, moved: User, params: FoldParams) -> list[Pending]:
     user.activity.unite(moved.activity)
     user.activity.visits_since_order = visits
     _unite_orders(user, moved, params)
+    _unite_tier(user, moved, params)
     for part in _PARTS:
         theirs = getattr(moved, f"own_{part}")
         if theirs is not None:
@@ -109,6 +110,18 @@ def _unite_lifecycle(user: User, moved: User, params: LifecycleParams) -> None:
             lifecycle.note_order(user, rfm.last_order_at, None, params)
     if moved.activity.last_visit_at is not None:
         lifecycle.note_visit(user, moved.activity.last_visit_at)
+
+
+def _unite_tier(user: User, moved: User, params: FoldParams) -> None:
+    """The higher one, and what was said on the way to the next from there: both have been told."""
+    theirs = moved.own_membership
+    if theirs is None or theirs.tier is None:
+        return
+    own, rank = user.membership, params.membership.rank
+    if own.tier is None or (rank(theirs.tier) or 0) > (rank(own.tier) or 0):
+        own.tier, own.since, own.near = theirs.tier, theirs.since, theirs.near or own.near
+    elif own.tier == theirs.tier:
+        own.since = earliest(own.since, theirs.since)
 
 
 def _unite_ties(user: User, moved: User) -> None:

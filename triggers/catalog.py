@@ -9,7 +9,11 @@ from triggers.rules import (
     first_order_nudge,
     low_stock,
     payment_pending,
+    points_expiring,
+    spend_milestone,
     stage_changed,
+    tier_changed,
+    tier_near,
     welcome_pack,
     winback,
 )
@@ -25,4 +29,8 @@ RULES: tuple[Rule, ...] = (
     winback.RULE,
     first_order_nudge.RULE,
     welcome_pack.RULE,
+    tier_changed.RULE,
+    tier_near.RULE,
+    points_expiring.RULE,
+    spend_milestone.RULE,
 )

@@ -75,6 +75,14 @@ def problems(
             "longer than redis.watch_ttl, 5w",
             "",
         ),
+        ("membership.keep_for=36h", "membership.keep_for", "not whole days up to 60d", ""),
+        ("membership.keep_for=61d", "membership.keep_for", "not whole days up to 60d", ""),
+        ("membership.tiers=[]", "membership.tiers", "is empty", "every buyer"),
+        ("rules.tier_near.within=1", "rules.tier_near.within", "above 0 and below 1", ""),
+        ("rules.points_expiring.before=[3d, 30d]", "rules.points_expiring", "longest first", ""),
+        ("rules.points_expiring.before=[]", "rules.points_expiring", "at least one", ""),
+        ("rules.spend_milestone.ladder=[500, 500]", "rules.spend_milestone", "ascending order", ""),
+        ("rules.spend_milestone.ladder=[]", "rules.spend_milestone", "at least one", ""),
         ("sink=kafka", "sink.kind", "kafka with source.kind files is not supported", "write files"),
         ("http.port", "http.port", "--set has no value", "section.key=value"),
         ("kafka.bootstrap_servers=@here", "", "not YAML", "quotes"),
@@ -225,3 +233,21 @@ def test_an_address_with_a_password_is_refused_and_hidden() -> None:
     assert chosen.redis.url == "redis://me:hunter2@store:6379/0"
     assert "hunter2" not in describe(chosen)
     assert "@store:6379/0" in describe(chosen)
+
+
+def test_all_that_is_wrong_with_the_tiers_is_told_at_once() -> None:
+    written = (
+        "membership.tiers=["
+        "{name: a, spend: 5, orders: 0, benefits: []}, {name: b, spend: 10, orders: 2, benefits: [x]}, "
+        "{name: b, spend: 9, orders: 1, benefits: []}, {name: '', spend: 9, orders: 1, benefits: []}]"
+    )
+    found = {problem.path: problem.message for problem in problems(written)}
+    assert found == {
+        "membership.tiers[0]": "the first tier asks for something",
+        "membership.tiers[1].name": "'b' is there twice",
+        "membership.tiers[2].name": "'b' is there twice",
+        "membership.tiers[2].spend": "9 is less than 10 of the tier before",
+        "membership.tiers[2].orders": "1 is less than 2 of the tier before",
+        "membership.tiers[3].name": "is empty",
+        "membership.tiers[3]": "asks for no more than the tier before",
+    }

@@ -62,6 +62,12 @@ def _lines(c: Choice) -> tuple[events.Line, ...]:
     return tuple(events.Line(sku=c.name("k"), quantity=1, category="tea") for _ in range(2))
 
 
+def _lot(c: Choice) -> Fields:
+    """A lot has one expiry; its id is not used again."""
+    expires_in = c.random.choice((40, 150, 400, 1000))
+    return {"lot_id": f"{c.name('l')}-{expires_in}", "points": 9, "expires_at": START + expires_in * DAY}
+
+
 _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
     (
         events.ProductViewed,
@@ -76,11 +82,20 @@ _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
     (events.CartCleared, _nothing),
     (events.Favorited, Choice.sku),
     (events.Unfavorited, Choice.sku),
-    (events.OrderPlaced, lambda c: {**c.order(), "lines": _lines(c), "total": c.random.randrange(999)}),
+    (
+        events.OrderPlaced,
+        lambda c: {
+            **c.order(),
+            "lines": _lines(c),
+            "total": c.random.choice((c.random.randrange(999), 70_000)),
+        },
+    ),
     (events.OrderPaid, Choice.order),
     (events.OrderCancelled, Choice.order),
     (events.OrderDelivered, Choice.order),
     (events.RefundIssued, lambda c: {**c.order(), "amount": 3}),
+    (events.PointsGranted, _lot),
+    (events.PointsSpent, lambda c: {"points": c.random.randrange(1, 7)}),
     (events.Registered, _nothing),
     (events.ProfileUpdated, lambda c: {"timezone": c.name("zone"), "preferred_channels": ("sms",)}),
     (events.ConsentChanged, lambda c: {"channel": "sms", "granted": c.random.random() < 0.7}),

@@ -16,6 +16,7 @@ from state.contact import PENDING_LIMIT, SENT_LIMIT, Consent, Pending, Sent
 from state.fold import apply
 from state.identity import ALIASES_LIMIT
 from state.interest import interests
+from state.points import Lot
 from state.rfm import WINDOWS_DAYS
 from state.user import SEEN_BYTES, User, pack, unpack
 from tests.state.history import START, happening
@@ -83,9 +84,15 @@ def facts(user: User) -> dict[str, Any]:
         "cart": {sku: (line.added_at, line.price) for sku, line in cart.lines.items()},
         "gone": (cart.gone, cart.cleared_at),
         "favourites": (user.favourites.skus, user.favourites.gone),
+        "lots": {name: (lot.points, lot.expires_at, lot.granted_at) for name, lot in _lots(user).items()},
         "consent": contact.consent,
         "profile": (contact.timezone, contact.preferred_channels, contact.profile_at),
     }
+
+
+def _lots(user: User) -> dict[str, Lot]:
+    points = None if user.own_membership is None else user.own_membership.own_points
+    return {} if points is None else points.lots
 
 
 def _recent(counts: dict[int, int], kept: int) -> dict[int, int]:

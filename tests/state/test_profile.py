@@ -2,14 +2,16 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from state import events
 from state.calendar import DAY, HOUR, Days, Duration
 from state.contact import Sent
 from state.fold import apply
-from state.folding import FoldParams
 from state.lifecycle import LifecycleParams
 from state.profile import profile
 from state.user import User
+from tests.triggers.shop import FOLD
 
 NOON = 1_790_000_000_000 // DAY * DAY + 12 * HOUR  # 2026-09-21T12:00:00Z
 UTC = Days("UTC")
@@ -61,7 +63,7 @@ NOTHING_KNOWN: dict[str, Any] = {
 
 def after(*happened: events.UserEvent, days: Days = UTC) -> User:
     user = User.new("u1")
-    params = FoldParams(count_on="paid", days=days, lifecycle=LIFECYCLE)
+    params = replace(FOLD, days=days, lifecycle=LIFECYCLE)
     for event in happened:
         apply(user, event, params)
     return user
@@ -122,6 +124,17 @@ def test_what_happened_is_there_in_the_documented_shape() -> None:
         "consent": {"email": False, "sms": True},
     }
     assert profile(user, NOON, UTC) == expected
+
+
+def test_tier_and_points_are_there_once_known() -> None:
+    user = after(
+        events.PointsGranted(event_id="p1", ts=NOON - DAY, lot_id="l1", points=50, expires_at=NOON + 1),
+        events.PointsGranted(event_id="p2", ts=NOON - DAY, lot_id="l2", points=9, expires_at=NOON),
+        events.PointsSpent(event_id="p3", ts=NOON - HOUR, points=10),
+    )
+    user.membership.tier = "silver"
+    assert profile(user, NOON - HOUR, UTC)["membership"] == {"tier": "silver", "points": 49}
+    assert profile(user, NOON + 1, UTC)["membership"] == {"tier": "silver", "points": 0}
 
 
 def test_a_window_begins_with_its_first_day_in_the_shop_s_zone() -> None:

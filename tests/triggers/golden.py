@@ -6,7 +6,7 @@ A file is a list of cases:
       params: {delay: 2h}            # over the rule's stanza in config/triggers.yaml
       policy: {consent: {...}}       # the gates are on, these over POLICY below; without it they are off
       rules: {cart_abandoned: {}}    # policy cases only: which rules are on, with their params
-      fold: {count_on: placed}       # over the shop's
+      fold: {count_on: placed, keep_for: 0d}  # over the shop's; `keep_for` is that of `membership`
       lateness: 1h                   # how late an event may come and still fire; 0s
       base: "2026-03-28T20:00:00Z"   # the time that 0s means; BASE
       events:                        # `user_id` u1 and ids e1, e2, ... by position unless given
@@ -49,6 +49,7 @@ POLICY: dict[str, dict[str, Any]] = {
     "quiet_hours": {"start": "21:30", "end": "08:30", "zone": "UTC"},
     "frequency_cap": {"marketing": 2, "window": "7d"},
 }
+_TIMES = {"expires_at", "starts_at", "ends_at"}  # of an event, from the base as `at`
 _EVENT: Any = reduce(lambda union, topic: union | topic, events.TOPICS.values())  # type: ignore[operator]
 
 
@@ -75,14 +76,19 @@ def cases_of(path: Path) -> list[Case]:
 def run(case: Case, rules: dict[str, dict[str, Any]]) -> list[Decision]:
     """Play the case with these rules on, each with its overrides."""
     base = millis(datetime.fromisoformat(case.base))
-    count_on = case.fold.get("count_on", FOLD.count_on)
-    fold = FoldParams(count_on=count_on, days=FOLD.days, lifecycle=FOLD.lifecycle)
+    chosen: dict[str, Any] = dict(case.fold)
+    if "keep_for" in chosen:
+        keep_for = Duration.parse(chosen.pop("keep_for"))
+        chosen["membership"] = msgspec.structs.replace(FOLD.membership, keep_for=keep_for)
+    fold = msgspec.structs.replace(FOLD, **chosen)
     shop = Shop(plan_of(rules, case.policy, fold), lateness=Duration.parse(case.lateness))
     arrivals = []
     for number, written in enumerate(case.events, start=1):
         fields: dict[str, Any] = {"event_id": f"e{number}", **written}
         at = Duration.parse(fields.pop("at"))
         arrives = Duration.parse(fields.pop("arrives", str(at)))
+        for name in fields.keys() & _TIMES:
+            fields[name] = base + Duration.parse(fields[name])
         if fields["type"] not in ("stock_changed", "price_changed"):
             fields.setdefault("user_id", "u1")
         arrivals.append((base + arrives, msgspec.convert({**fields, "ts": base + at}, _EVENT)))

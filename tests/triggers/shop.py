@@ -13,6 +13,7 @@ from state.calendar import Days, Duration
 from state.folding import FoldParams
 from state.items import Item, apply_item
 from state.lifecycle import LifecycleParams
+from state.tiers import MembershipParams, Tier
 from state.user import User, pack, unpack
 from triggers.decide import on_event, wake
 from triggers.plan import Plan
@@ -38,6 +39,15 @@ FOLD = FoldParams(
         churned_after=days(90),
         returned_for=days(30),
         recover_visit_days=2,
+    ),
+    membership=MembershipParams(
+        tiers=(
+            Tier(name="regular", spend=0, orders=0, benefits=()),
+            Tier(name="silver", spend=1000, orders=2, benefits=("member_price",)),
+            Tier(name="gold", spend=5000, orders=3, benefits=("member_price", "free_shipping")),
+            Tier(name="diamond", spend=20_000, orders=4, benefits=("personal_service",)),
+        ),
+        keep_for=days(30),
     ),
 )
 

@@ -1,0 +1,90 @@
+"""Which membership tier do a user's orders earn, and until when?
+
+A tier is reached by net spend and orders of the last 365 days together. It is kept for as long as the last 365 days
+and `keep_for` suffice: who buys again a little late does not fall and rise. Money given back takes a tier at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from state.calendar import DAY, Days, Duration
+from state.rfm import WINDOWS_DAYS, Rfm
+
+if TYPE_CHECKING:
+    from state.user import User
+
+YEAR_DAYS = WINDOWS_DAYS[-1]
+Sums = tuple[int, int]
+"""(orders, net minor units) of a window."""
+
+
+class Tier(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Net `spend` (minor units) and `orders` within 365 days; `benefits` by the names that the shop gives them."""
+
+    name: str
+    spend: int
+    orders: int
+    benefits: tuple[str, ...]
+
+
+class MembershipParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Tiers in ascending order, the first for whoever has bought; defaults and sources in config/default.yaml."""
+
+    tiers: tuple[Tier, ...]
+    keep_for: Duration
+
+    @property
+    def kept_days(self) -> int:
+        return YEAR_DAYS + self.keep_for // DAY
+
+    def rank(self, name: str | None) -> int | None:
+        """None of a tier that the settings do not know."""
+        return next((rank for rank, tier in enumerate(self.tiers) if tier.name == name), None)
+
+    def rank_after(self, held: int | None, year: Sums, kept: Sums) -> int:
+        """The tier of who has these sums and held another before."""
+        return max(self._earned(year), min(held or 0, self._earned(kept)))
+
+    def _earned(self, sums: Sums) -> int:
+        orders, net = sums
+        above = enumerate(self.tiers[1:], start=1)
+        return max((rank for rank, tier in above if net >= tier.spend and orders >= tier.orders), default=0)
+
+
+def rank_of(user: User, params: MembershipParams, days: Days) -> int | None:
+    """The tier up to where the rules have been asked, by its place in the settings; None of who has never bought."""
+    held, rfm = held_rank(user, params), user.own_rfm
+    if rfm is None or (rfm.orders <= 0 and held is None):
+        return None
+    now = user.decided_at
+    return params.rank_after(held, rfm.window(now, YEAR_DAYS, days), rfm.window(now, params.kept_days, days))
+
+
+def held_rank(user: User, params: MembershipParams) -> int | None:
+    return None if user.own_membership is None else params.rank(user.own_membership.tier)
+
+
+def ahead(rfm: Rfm, now: int, params: MembershipParams, days: Days) -> Iterator[tuple[int, Sums, Sums]]:
+    """(when, sums that reach a tier, sums that keep one) now and at each moment at which time alone changes them."""
+    sums = [rfm.window(now, YEAR_DAYS, days), rfm.window(now, params.kept_days, days)]
+    yield now, sums[0], sums[1]
+    moves = [(0, *move) for move in rfm.leaving(now, YEAR_DAYS, days)]
+    moves += [(1, *move) for move in rfm.leaving(now, params.kept_days, days)]
+    for moment, together in groupby(sorted(moves, key=lambda move: move[1]), key=lambda move: move[1]):
+        for which, _, orders, net in together:
+            sums[which] = orders, net
+        yield moment, sums[0], sums[1]
+
+
+def next_change_at(user: User, params: MembershipParams, days: Days) -> int | None:
+    """From when on the tier is another than the one held, if nothing happens; None if it stays."""
+    held, rfm = held_rank(user, params), user.own_rfm
+    if held is None or rfm is None:
+        return None
+    moments = ahead(rfm, user.decided_at, params, days)
+    return next((moment for moment, *sums in moments if params.rank_after(held, *sums) != held), None)
