@@ -8,15 +8,17 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from state.lifecycle import LifecycleParams
+from state.patterns import Following
 from state.user import User
 
 
 class FoldParams(Struct, frozen=True, kw_only=True):
-    """What the operator chose about folding: when an order counts, day buckets, stages."""
+    """What the operator chose about folding: when an order counts, day buckets, stages, patterns to follow."""
 
     count_on: Literal["paid", "placed"]
     days: Any  # state.calendar.Days
     lifecycle: LifecycleParams
+    patterns: Following = Following()
 
 
 class Applied(Struct, frozen=True, gc=False):

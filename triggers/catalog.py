@@ -8,6 +8,7 @@ from triggers.rules import (
     churn_risk,
     first_order_nudge,
     low_stock,
+    pattern,
     payment_pending,
     stage_changed,
     welcome_pack,
@@ -25,4 +26,5 @@ RULES: tuple[Rule, ...] = (
     winback.RULE,
     first_order_nudge.RULE,
     welcome_pack.RULE,
+    pattern.RULE,
 )
