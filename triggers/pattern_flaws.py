@@ -44,7 +44,7 @@ def flaws_of(patterns: Any) -> Iterator[Flaw]:
 
 
 def _flaws(pattern: Mapping[str, Any]) -> Iterator[Flaw]:
-    answers = [key for key in ("then", "then_not") if key in pattern]
+    answers = [key for key in ("then", "then_not") if pattern.get(key) not in (None, "")]
     if not answers:
         yield Flaw("", "has neither then nor then_not", "say which event must follow (then), or must not")
     if len(answers) > 1:
