@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 
-from config.layers import Branch, Leaf, Listing, Tree
+from config.layers import Branch, Leaf, Listing, Tree, look_up
 from config.problem import Problem
 from state.calendar import Duration
 
@@ -30,6 +30,8 @@ def convert(kind: Any, tree: Tree, path: str, problems: list[Problem]) -> Any:
         return None if optional else _wrong(tree, path, problems, kind)
     if isinstance(kind, type) and issubclass(kind, Struct):
         return _section(kind, tree, path, problems)
+    if kind is Any:
+        return plain(tree)
     if get_origin(kind) is dict:
         return _mapping(get_args(kind)[1], tree, path, problems)
     if get_origin(kind) in (tuple, list):
@@ -45,6 +47,15 @@ def convert(kind: Any, tree: Tree, path: str, problems: list[Problem]) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return _wrong(tree, path, problems, kind)
     return value
+
+
+def plain(tree: Tree) -> Any:
+    """What was written, as texts, lists and mappings."""
+    if isinstance(tree, Leaf):
+        return tree.text
+    if isinstance(tree, Listing):
+        return [plain(item) for item in tree.items]
+    return {key: plain(entry) for key, entry in tree.entries.items()}
 
 
 def paths_of(kind: Any, path: str = "") -> Iterator[str]:
@@ -75,13 +86,27 @@ def _section(kind: type[Struct], tree: Tree, path: str, problems: list[Problem])
             below = f"{path}.{key}" if path else key
             problems.append(Problem(below, "missing", f"it is {expected(field.type)}"))
             values[key] = INVALID
-    if INVALID in values.values():
+    flaws = [*kind.flaws(plain(tree))] if hasattr(kind, "flaws") else []
+    problems.extend(_flaw(flaw, tree, path) for flaw in flaws)
+    if flaws or INVALID in values.values():
         return INVALID
     try:
         return kind(**values)
     except ValueError as error:  # what a type's own __post_init__ has to say about its values together
         problems.append(Problem(path, str(error), "", tree.origin))
         return INVALID
+
+
+def _flaw(flaw: Any, tree: Tree, path: str) -> Problem:
+    """What a section's own type has found wrong with what is written below it, with the nearest place there is."""
+    suggestion = flaw.suggestion or (_did_you_mean(flaw.written, flaw.known) if flaw.known else "")
+    at = flaw.path.partition("[")[0]
+    while at and look_up(tree, at) is None:
+        at = at.rpartition(".")[0]
+    found = look_up(tree, at) if at else tree
+    return Problem(
+        f"{path}.{flaw.path}", flaw.message, suggestion, tree.origin if found is None else found.origin
+    )
 
 
 def _mapping(kind: Any, tree: Tree, path: str, problems: list[Problem]) -> Any:

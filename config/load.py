@@ -16,6 +16,7 @@ from config.convert import INVALID, NO_SUCH_SETTING, convert, paths_of
 from config.layers import (
     Branch,
     Leaf,
+    Tree,
     has_password,
     is_secret,
     look_up,
@@ -131,13 +132,26 @@ def _text(tree: Branch, path: str) -> str | None:
 
 
 def _with_defaults(tree: Branch, defaults: Branch, problems: Iterable[Problem]) -> Branch:
-    """The tree with the default where a problem was found."""
+    """The tree with the default where a problem was found; what has none, as it was added, is taken out."""
     for problem in problems:
         path = problem.path.partition("[")[0]
         default = look_up(defaults, path) if path else None
         if default is not None:
             tree = _put(tree, split(path), default)
+        elif path:
+            tree = _without(tree, defaults, split(path))
     return tree
+
+
+def _without(tree: Branch, defaults: Tree | None, path: Sequence[str]) -> Branch:
+    """The tree without the first part of `path` that the defaults do not know."""
+    key, known = path[0], defaults.entries.get(path[0]) if isinstance(defaults, Branch) else None
+    below = tree.entries.get(key)
+    if known is None:
+        return Branch({k: entry for k, entry in tree.entries.items() if k != key}, tree.origin)
+    if len(path) == 1 or not isinstance(below, Branch):
+        return tree
+    return Branch({**tree.entries, key: _without(below, known, path[1:])}, tree.origin)
 
 
 def _put(tree: Branch, path: Sequence[str], value: Any) -> Branch:

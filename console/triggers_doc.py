@@ -105,6 +105,8 @@ def _rule(rule: Rule, stanza: Mapping[str, Any], comments: Mapping[tuple[str, st
 
 def _listened(rule: Rule) -> str:
     """The event types of a rule; a topic of which it hears everything by its name."""
+    if not isinstance(rule.on, tuple):
+        return "the events that its parameters name"
     words, left = [], list(rule.on)
     for topic, union in events.TOPICS.items():
         kinds = get_args(union) or (union,)

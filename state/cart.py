@@ -2,6 +2,7 @@
 
 A change is an add, the removal of a present SKU, a clear of a non-empty cart, or an order that takes out
 at least one carted SKU. Any change restarts the cart's clock; its event id is the anchor of the episode.
+A cart ends (`ended_at`) when it is emptied or when something in it is ordered; the next begins there.
 Order-insensitive where it can be: an add older than the removal, clear or order of its SKU stays out.
 """
 
@@ -29,6 +30,7 @@ class Cart(Struct, array_like=True, gc=False):
     cleared_at: int = -1
     gone: dict[str, int] = {}
     overflowed: int = 0
+    ended_at: int = -1
 
     def add(self, ts: int, event_id: str, sku: str, quantity: int, price: int, category: str | None) -> None:
         if ts < self.cleared_at or ts < self.gone.get(sku, -1):
@@ -55,6 +57,8 @@ class Cart(Struct, array_like=True, gc=False):
         if quantity is None or quantity >= line.quantity:
             del self.lines[sku]
             self._forget(sku, ts)
+            if not self.lines:
+                self.ended_at = max(self.ended_at, ts)
         else:
             line.quantity -= quantity
         self._changed(ts, event_id)
@@ -83,6 +87,7 @@ class Cart(Struct, array_like=True, gc=False):
         for sku, ts in other.gone.items():
             self.gone[sku] = max(ts, self.gone.get(sku, -1))
         self.cleared_at = max(self.cleared_at, other.cleared_at)
+        self.ended_at = max(self.ended_at, other.ended_at)
         self.lines, self.overflowed = lines, self.overflowed + other.overflowed
         while len(lines) > LINES_LIMIT:
             self.overflowed += 1
@@ -100,6 +105,7 @@ class Cart(Struct, array_like=True, gc=False):
         for sku in skus:
             self.lines.pop(sku, None)
         if skus:
+            self.ended_at = max(self.ended_at, ts)
             self._changed(ts, event_id)
 
     def _changed(self, ts: int, event_id: str) -> None:

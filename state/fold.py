@@ -9,6 +9,7 @@ from xxhash import xxh3_64_digest
 from state import events, lifecycle
 from state.folding import CHANGED, DUPLICATE, Applied, FoldParams, Folds
 from state.folds import clicks, customers, engagement, letters, orders, points
+from state.folds.patterns import follow
 from state.letters import LinkAsked, ReferralPaid, Referred, UserMoved
 from state.user import SEEN_BYTES, User
 
@@ -54,9 +55,11 @@ def apply(user: User, event: Any, params: FoldParams) -> Applied:
             if user.lifecycle.stage == "declining":
                 lifecycle.note_visit(user, ts)
     fold = _FOLDS.get(kind)
-    if fold is None:
-        return CHANGED
-    return fold(user, event, params) or CHANGED
+    applied = CHANGED if fold is None else fold(user, event, params) or CHANGED
+    parts = params.patterns.parts
+    if kind in parts:
+        follow(user, event, parts[kind], params.patterns)
+    return applied
 
 
 def knows(user: User, event: Any) -> bool:

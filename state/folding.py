@@ -9,16 +9,18 @@ from msgspec import Struct
 
 from state.lifecycle import LifecycleParams
 from state.tiers import MembershipParams
+from state.patterns import Following
 from state.user import User
 
 
 class FoldParams(Struct, frozen=True, kw_only=True):
-    """What the operator chose about folding: when an order counts, day buckets, stages, tiers."""
+    """What the operator chose about folding: when an order counts, day buckets, stages, tiers, patterns to follow."""
 
     count_on: Literal["paid", "placed"]
     days: Any  # state.calendar.Days
     lifecycle: LifecycleParams
     membership: MembershipParams
+    patterns: Following = Following()
 
 
 class Applied(Struct, frozen=True, gc=False):

@@ -8,6 +8,7 @@ from triggers.rules import (
     churn_risk,
     first_order_nudge,
     low_stock,
+    pattern,
     payment_pending,
     points_expiring,
     spend_milestone,
@@ -33,4 +34,5 @@ RULES: tuple[Rule, ...] = (
     tier_near.RULE,
     points_expiring.RULE,
     spend_milestone.RULE,
+    pattern.RULE,
 )

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from state import events
 from state.folding import FoldParams
 from state.user import User
 from triggers.catalog import RULES
+from triggers.declared import following
 from triggers.policy.catalog import GATES
 from triggers.policy.gate import Gate
-from triggers.trigger import Rule, RuleParams
+from triggers.trigger import Rule, RuleParams, kinds_of
 
 
 class Armed(Struct, frozen=True):
@@ -34,7 +35,6 @@ class Plan:
         *,
         policy_enabled: bool,
     ) -> None:
-        self.fold = fold
         self.policy = policy
         self.armed = {r.name: Armed(r, rules[r.name]) for r in RULES if rules[r.name].enabled}
         self.gates: tuple[tuple[Gate, Any], ...] = (
@@ -42,7 +42,7 @@ class Plan:
         )
         self.by_event: dict[type, tuple[Armed, ...]] = {}
         for armed in self.armed.values():
-            for kind in armed.rule.on:
+            for kind in kinds_of(armed.rule.on, armed.params):
                 self.by_event[kind] = (*self.by_event.get(kind, ()), armed)
         self.refuting = frozenset(kind for each in self.armed.values() for kind in each.rule.refuted_by)
         self._swayed: dict[type, set[str]] = {}
@@ -51,6 +51,9 @@ class Plan:
         for name, armed in self.armed.items():
             for kind in armed.rule.swayed_by:
                 self._swayed.setdefault(kind, set()).add(name)
+        pattern = self.armed.get("pattern")
+        declared = getattr(pattern.params, "patterns", {}) if pattern else {}
+        self.fold = structs.replace(fold, patterns=following(declared)) if declared else fold
         low_stock = self.armed.get("low_stock")
         # The item shards must know where "low" begins; with the rule off nothing is ever low.
         self.low_threshold: int = getattr(low_stock.params, "threshold", 0) if low_stock else 0

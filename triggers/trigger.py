@@ -150,6 +150,14 @@ class Asked(Struct, frozen=True, gc=False):
         return due < self.now or (due == self.now and self.event is None)
 
 
+Kinds = tuple[type, ...] | Callable[[Any], tuple[type, ...]]
+
+
+def kinds_of(kinds: Kinds, params: RuleParams) -> tuple[type, ...]:
+    """The kinds of events that a rule means with these params."""
+    return kinds if isinstance(kinds, tuple) else kinds(params)
+
+
 class Rule(Struct, frozen=True, kw_only=True):
     """One trigger: the events after which it is asked, its question, and when to ask again without an event.
 
@@ -161,6 +169,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     - `holds(asked, candidate, params)`: asked at the moment of sending, also after a deferral: None if the
       facts still stand, else the reason they do not.
     - `concerns(user, event)`: a cheap look at frequent events; False spares the rule both questions.
+    - `on` and `refuted_by` may be functions of the params, of a rule whose parameters name events.
     - `refuted(user, event, sent, params)`: an event of `refuted_by` has come that happened at or before the due time
       of what was sent; does it show that this should never have been sent? `user` already knows the event.
     - `swayed_by`: events after which the rule is not asked, but would answer a wake-up otherwise; one that
@@ -171,12 +180,12 @@ class Rule(Struct, frozen=True, kw_only=True):
     version: int
     question: str
     params: type[RuleParams]
-    on: tuple[type, ...]
+    on: Kinds
     evaluate: Callable[[Asked, Any], Candidate | None]
     wake_at: Callable[[User, Any, FoldParams], int | None] | None = None
     holds: Callable[[Asked, Candidate, Any], Reason | None]
     concerns: Callable[[User, Any], bool] | None = None
     swayed_by: tuple[type, ...] = ()
-    refuted_by: tuple[type, ...] = ()
+    refuted_by: Kinds = ()
     refuted: Callable[[User, Any, Sent, Any], bool] | None = None
     fields: Mapping[str, str] = {}

@@ -20,7 +20,33 @@ from triggers.catalog import RULES
 from triggers.plan import Armed, Plan
 from triggers.trigger import Claim, Defer, Publish, Reason, Suppress
 
-ALL: dict[str, dict[str, Any]] = {rule.name: {} for rule in RULES}
+PATTERNS = {
+    "left": {
+        "after": {"event": "product_viewed"},
+        "then_not": {"event": "searched"},
+        "within": "1h",
+        "by": "user",
+    },
+    "again": {
+        "after": {"event": "order_placed"},
+        "then": {"event": "product_viewed"},
+        "within": "2d",
+        "by": "sku",
+    },
+    "paid": {
+        "after": {"event": "order_placed"},
+        "then_not": {"event": "order_paid"},
+        "within": "1d",
+        "by": "order",
+    },
+    "trip": {
+        "after": {"event": "searched", "times": 2},
+        "then_not": {"event": "favorited"},
+        "within": "20m",
+        "by": "cart",
+    },
+}
+ALL: dict[str, dict[str, Any]] = {rule.name: {} for rule in RULES} | {"pattern": {"patterns": PATTERNS}}
 PAUSES = (0, 1, MINUTE, 10 * MINUTE, HOUR, 7 * HOUR, DAY, 20 * DAY)
 _SEEDS = st.integers(0, 2**32)
 
