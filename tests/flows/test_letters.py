@@ -16,6 +16,7 @@ from connectors.murmur2 import partition
 from state.user import User
 from tests.flows.flow import DAY, HOUR, MINUTE, START, Flow, added, event, ordered, viewed
 from tests.state.test_identity_union import facts
+from triggers.catalog import RULES
 
 SHARDS = 3
 
@@ -65,11 +66,7 @@ def followed(flow: Flow, user_id: str) -> User:
 
 def quiet(directory: Path, partitions: int = SHARDS) -> Flow:
     """Only the messages that a test is about."""
-    rules = (
-        "cart_abandoned", "payment_pending", "low_stock", "back_in_stock", "churn_risk", "stage_changed", "winback",
-        "first_order_nudge", "welcome_pack",
-    )  # fmt: skip
-    return Flow(directory, *(f"rules.{rule}.enabled=false" for rule in rules), partitions=partitions)
+    return Flow(directory, *(f"rules.{rule.name}.enabled=false" for rule in RULES), partitions=partitions)
 
 
 @st.composite

@@ -10,21 +10,23 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from state import events
-from state.calendar import DAY
+from state.calendar import DAY, HOUR
 from state.letters import ReferralPaid, ReferralUndone, Referred
 from tests.oracles.kit import Arrival, Told, scattered, told
 from tests.oracles.orders_told import Known, story, tell
 from tests.state.history import START, USER
 
 
-def _letters(chance: Random, until: int) -> list[Any]:
+def _letters(chance: Random, moments: list[int]) -> list[Any]:
+    """Words of others, around the time of her own payments."""
     said: list[Any] = []
     for number in range(chance.randint(0, 6)):
-        about: dict[str, Any] = {"event_id": f"l{number}", "ts": chance.randint(START - DAY, until)}
+        ts = chance.choice(moments) + chance.choice((-DAY, -1, 0, 1, HOUR))
+        about: dict[str, Any] = {"event_id": f"l{number}", "ts": ts}
         said.append(
             chance.choice(
                 (
-                    Referred(referrer=chance.choice(("r1", "r2", USER)), **about),
+                    *2 * [Referred(referrer=chance.choice(("r1", "r1", "r2", USER)), **about)],
                     ReferralPaid(referee_id=chance.choice(("f1", "f2")), **about),
                     ReferralUndone(referee_id=chance.choice(("f1", "f2")), **about),
                 )
@@ -73,7 +75,7 @@ def _expected(arrivals: list[Arrival]) -> list[Told]:
     return list(spoken.values())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.integers(0, 2**32))
 def test_who_is_told_is_who_the_whole_history_says(seed: int) -> None:
     chance = Random(seed)
@@ -81,7 +83,10 @@ def test_who_is_told_is_who_the_whole_history_says(seed: int) -> None:
         replace(event, ts=event.ts + number)  # no two at once: which order was first?
         for number, event in enumerate(story(chance, chance.randint(0, 6), {"k1": None}))
     ]
-    history = [*orders, *_letters(chance, START + 8 * DAY)]
-    arrivals = scattered(chance, history)
+    paid = [event.ts for event in orders if isinstance(event, events.OrderPaid)]
+    letters = _letters(chance, paid or [START])
+    arrivals = scattered(chance, orders)
+    arrivals += [Arrival(each.ts + chance.choice((0, HOUR, 2 * DAY, 5 * DAY)), each) for each in letters]
+    arrivals.sort(key=lambda arrival: arrival.at)
     params: dict[str, Any] = {"valid_for": "9999d"}
     assert sorted(told("referral_reward", params, arrivals)) == sorted(_expected(arrivals))
