@@ -14,11 +14,19 @@ from connectors import metrics
 from connectors.murmur2 import partition
 from flows.persons import Persons
 from flows.shard import Shard
-from state.events import EraseRequested, IdentityLinked, Letter, ReferralCompleted
+from state.events import (
+    EraseRequested,
+    IdentityLinked,
+    Letter,
+    OrderCancelled,
+    ReferralCompleted,
+    RefundIssued,
+)
 from state.fold import knows, note
 from state.folding import CHANGED, DUPLICATE, Applied
 from state.interest import interests
-from state.letters import LinkAsked, ReferralPaid, Referred, UserMoved, id_of
+from state.letters import LinkAsked, ReferralPaid, ReferralUndone, Referred, UserMoved, id_of
+from state.referral import brought_at
 from state.union import become_alias
 from state.user import User, pack, unpack
 
@@ -26,7 +34,7 @@ STATE_BYTES = (
     150_000  # of a user who moves; in base64, with the rest of the letter, it fits a record of 256 KiB
 )
 
-FAR_REACHING = frozenset((IdentityLinked, ReferralCompleted, EraseRequested))
+FAR_REACHING = frozenset((IdentityLinked, ReferralCompleted, EraseRequested, OrderCancelled, RefundIssued))
 """Events of which more may have to be done than to tell the user."""
 
 
@@ -89,7 +97,7 @@ class Letters:
                 told_id = id_of("referred", content.event_id, user.user_id)
                 told = Referred(event_id=told_id, ts=content.ts, referrer=user.user_id)
                 self._send(shard, content.referee_id, told)
-            self._reward(shard, user)
+            self._reward(shard, user, content.ts)
         return applied
 
     def _leave(self, shard: Shard, user: User, asked: LinkAsked) -> Applied:
@@ -117,25 +125,25 @@ class Letters:
         if user.erased_at is not None or not note(user, moved):
             return DUPLICATE
         self._persons.unite(shard, user, unpack(moved.state), moved.ts)
-        self._reward(shard, user)
+        self._reward(shard, user, moved.ts)
         return CHANGED
 
-    def _reward(self, shard: Shard, user: User) -> None:
-        """Once, when the first order of somebody who was brought has counted: the referrer hears of it."""
-        ties, rfm = user.own_ties, user.own_rfm
-        if (
-            ties is None
-            or ties.referrer is None
-            or ties.rewarded
-            or rfm is None
-            or rfm.first_order_at is None
-        ):
+    def _reward(self, shard: Shard, user: User, at: int) -> None:
+        """The referrer hears when the first order of whom they brought has counted, and when it is taken back."""
+        ties, counted_at = user.own_ties, brought_at(user)
+        if ties is None or ties.referrer is None:
             return
-        ties.rewarded = True
-        if rfm.first_order_at >= ties.referred_at and ties.referrer not in (user.user_id, *ties.aliases):
-            paid_id = id_of("paid", user.user_id, ties.referrer)
-            paid = ReferralPaid(event_id=paid_id, ts=rfm.first_order_at, referee_id=user.user_id)
+        ties.rewarded = user.has_ordered
+        if counted_at is not None and ties.paid_by is None:
+            ties.paid_by = user.orders.first_counted or ""
+            paid_id = id_of("paid", user.user_id, ties.referrer, ties.paid_by)
+            paid = ReferralPaid(event_id=paid_id, ts=counted_at, referee_id=user.user_id)
             self._send(shard, ties.referrer, paid)
+        elif counted_at is None and ties.paid_by is not None:
+            undone_id = id_of("undone", user.user_id, ties.referrer, ties.paid_by)
+            undone = ReferralUndone(event_id=undone_id, ts=at, referee_id=user.user_id)
+            ties.paid_by = None
+            self._send(shard, ties.referrer, undone)
 
     # the way
 

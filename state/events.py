@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from state.event import Event as Event  # noqa: PLC0414 # a word of this module too
 from state.event import UserEvent as UserEvent  # noqa: PLC0414 # the same
 from state.identity import Walk
-from state.letters import LinkAsked, ReferralPaid, Referred, UserMoved
+from state.letters import LinkAsked, ReferralPaid, ReferralUndone, Referred, UserMoved
 from state.letters import StockEdge as StockEdge  # noqa: PLC0414 # the same
 from state.values import MAX_LINES, Birthday, Count, Currency, Id, Millis, Money, Quantity, Text
 
@@ -265,6 +265,7 @@ Context = WeatherAlert | CampaignStage
 
 Content = (
     Clickstream | Orders | Customers | Engagements | StockEdge | LinkAsked | UserMoved | Referred | ReferralPaid
+    | ReferralUndone
 )  # fmt: skip
 
 

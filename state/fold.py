@@ -10,7 +10,7 @@ from state import events, lifecycle
 from state.folding import CHANGED, DUPLICATE, Applied, FoldParams, Folds
 from state.folds import clicks, customers, engagement, letters, orders, points
 from state.folds.patterns import follow
-from state.letters import LinkAsked, ReferralPaid, Referred, UserMoved
+from state.letters import LinkAsked, ReferralPaid, ReferralUndone, Referred, UserMoved
 from state.user import SEEN_BYTES, User
 
 _FOLDS: Folds = {
@@ -22,7 +22,7 @@ _FOLDS: Folds = {
     **points.FOLDS,
 }
 _VISITS = frozenset((*get_args(events.Clickstream), events.OrderPlaced))
-_BETWEEN_USERS = (events.StockEdge, LinkAsked, UserMoved, Referred, ReferralPaid)
+_BETWEEN_USERS = (events.StockEdge, LinkAsked, UserMoved, Referred, ReferralPaid, ReferralUndone)
 _NO_SIGN_OF_LIFE = frozenset(_BETWEEN_USERS)
 # A source numbers its own events, so an id is compared within its topic only. The topic goes before the id: as the
 # seed of xxh3 it would be mixed with short ids so simply that "21" of one topic is "23" of another.

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from state.lifecycle import LifecycleParams
-from state.tiers import MembershipParams
 from state.patterns import Following
+from state.tiers import MembershipParams
 from state.user import User
 
 

@@ -19,9 +19,10 @@ class Ties(Struct, array_like=True, gc=False):
     """What ties this id to others.
 
     `alias_of`: where everything of this id has gone; `links`: how often it has gone; `aliases`: ids whose state came
-    here, the last ones. `referrer`: who brought this user, `referred_at` then; `rewarded`: the referrer has been told
-    of the first order, or there was an earlier one. `referees`: whom this user brought and whose first order has
-    counted, with its time, the last ones.
+    here, the last ones. `referrer`: who brought this user, `referred_at` then; `rewarded`: her first order has
+    counted, and the referrer has been told if there was a reason. `referees`: whom this user brought and whose
+    first order has counted, with its time, the last ones. `paid_by`: the event by which the order counted that the
+    referrer was told of. `thanked`: referral_reward has spoken to this user of her own first order.
     """
 
     alias_of: str | None = None
@@ -31,6 +32,8 @@ class Ties(Struct, array_like=True, gc=False):
     referred_at: int = -1
     rewarded: bool = False
     referees: dict[str, int] = {}
+    paid_by: str | None = None
+    thanked: bool = False
 
     @property
     def binds(self) -> bool:
@@ -43,15 +46,20 @@ class Ties(Struct, array_like=True, gc=False):
             self.referrer, self.referred_at = referrer, ts
 
     def reward(self, referee: str, ts: int) -> None:
-        self.referees.setdefault(referee, ts)
+        self.referees[referee] = min(ts, self.referees.get(referee, ts))
         self._bound()
+
+    def take_back(self, referee: str) -> None:
+        self.referees.pop(referee, None)
 
     def unite(self, other: Ties) -> None:
         if other.referrer is not None:
             self.refer(other.referrer, other.referred_at)
         self.rewarded = self.rewarded or other.rewarded
-        self.referees = other.referees | self.referees
-        self._bound()
+        self.paid_by = self.paid_by or other.paid_by
+        self.thanked = self.thanked or other.thanked
+        for referee, ts in other.referees.items():
+            self.reward(referee, ts)
 
     def _bound(self) -> None:
         while len(self.referees) > REFEREES_LIMIT:

@@ -45,6 +45,12 @@ class ReferralPaid(Event, frozen=True, gc=False, kw_only=True):
     referee_id: Id
 
 
+class ReferralUndone(Event, frozen=True, gc=False, kw_only=True):
+    """To a referrer: that first order was cancelled or refunded; `ts` is when."""
+
+    referee_id: Id
+
+
 def id_of(*cause: str) -> str:
     """The id of what follows from a cause: the same after any replay, another one for anything else."""
     return xxh3_128_hexdigest(_encode(cause))

@@ -7,6 +7,8 @@ A refund counts on its own day. A cancelled order never was: it takes its count,
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from state.calendar import Days, earliest
@@ -14,10 +16,15 @@ from state.rfm import Rfm
 
 ORDERS_LIMIT = 32
 REFUND_DAYS_LIMIT = 16
+RETURNED_LIMIT = 50  # SKUs of an order that were given back
 
 
 class Order(Struct, array_like=True, gc=False):
-    """`refunds` is minor units by day; `reminded`: payment_pending has spoken of this order."""
+    """`refunds` is minor units by day; `quantities` stand beside `skus`, `categories` name their places there.
+
+    `returned`: pieces given back, by SKU. Of this order have spoken: payment_pending (`reminded`), post_purchase_care
+    (`cared`), cross_sell of so many companions (`paired`).
+    """
 
     placed_at: int | None = None
     anchor: str | None = None
@@ -30,6 +37,48 @@ class Order(Struct, array_like=True, gc=False):
     counted_at: int | None = None
     skus: list[str] = []
     reminded: bool = False
+    quantities: list[int] = []
+    categories: dict[str, list[int]] = {}
+    returned: dict[str, int] = {}
+    cared: bool = False
+    paired: int = 0
+
+    def note_lines(self, lines: Iterable[tuple[str, int, str | None]]) -> None:
+        """SKU, quantity and category of each line."""
+        for place, (sku, quantity, category) in enumerate(lines):
+            self.skus.append(sku)
+            self.quantities.append(quantity)
+            if category is not None:
+                self.categories.setdefault(category, []).append(place)
+
+    def note_returned(self, sku: str, quantity: int) -> None:
+        if sku in self.returned or len(self.returned) < RETURNED_LIMIT:
+            self.returned[sku] = self.returned.get(sku, 0) + quantity
+
+    def kept(self) -> dict[str, str | None]:
+        """What was bought with this order and not given back; nothing before it counts."""
+        return {} if self.counted_at is None else self.held()
+
+    def held(self) -> dict[str, str | None]:
+        """What is in the order and was not given back, each SKU with its category.
+
+        Who has all the money back holds nothing.
+        """
+        if self.cancelled_at is not None or (self.refunds and 0 < self.total <= sum(self.refunds.values())):
+            return {}
+        found: dict[str, str | None] = dict.fromkeys(self.skus)
+        for category, places in self.categories.items():
+            for place in places:
+                found[self.skus[place]] = category
+        if self.returned:
+            had = dict.fromkeys(self.skus, 0)
+            for sku, quantity in zip(self.skus, self.quantities, strict=True):
+                had[sku] += quantity
+            found = {sku: category for sku, category in found.items() if self.returned.get(sku, 0) < had[sku]}
+        return found
+
+    def forget_lines(self) -> None:
+        self.skus, self.quantities, self.categories = [], [], {}
 
     def note_refund(self, day: int, amount: int) -> None:
         refunds = self.refunds
@@ -81,8 +130,11 @@ class Orders(Struct, array_like=True, gc=False):
         order.note_refund(days.of(ts), amount)
         rfm.add_amount(ts, -amount, days)
 
-    def unite(self, rfm: Rfm, other: Orders, other_rfm: Rfm, days: Days, *, on_placed: bool) -> None:
-        """Two ids are one person, with everything that each has counted. An order that both know counts once."""
+    def unite(self, rfm: Rfm, other: Orders, other_rfm: Rfm, days: Days, *, on_placed: bool) -> list[Order]:
+        """Two ids are one person, with everything that each has counted. An order that both know counts once.
+
+        Answers with those that both know, united.
+        """
         shared = {}
         for order_id in sorted(self.by_id.keys() & other.by_id.keys()):
             own = self._withdraw(order_id, rfm, days, on_placed=on_placed)
@@ -105,6 +157,7 @@ class Orders(Struct, array_like=True, gc=False):
             self.count(order, rfm, days, on_placed=on_placed)
         while len(self.by_id) > ORDERS_LIMIT:
             self._make_room()
+        return [*shared.values()]
 
     def counted(self) -> list[int]:
         """When the orders in the map counted."""
@@ -114,7 +167,7 @@ class Orders(Struct, array_like=True, gc=False):
         """Let go of what was in the order that is needed least; False when there is nothing to let go of."""
         loaded = [order for order in self.by_id.values() if order.skus]
         if loaded:
-            min(loaded, key=_worth).skus = []
+            min(loaded, key=_worth).forget_lines()
         return bool(loaded)
 
     def last_placed_at(self) -> int | None:
@@ -185,7 +238,14 @@ def _one(a: Order, b: Order) -> Order:
         refunds=dict(a.refunds),
         skus=placed.skus,
         reminded=a.reminded or b.reminded,
+        quantities=placed.quantities,
+        categories=placed.categories,
+        returned=dict(a.returned),
+        cared=a.cared or b.cared,
+        paired=max(a.paired, b.paired),
     )
+    for sku, quantity in b.returned.items():
+        order.note_returned(sku, quantity)
     for day, amount in b.refunds.items():
         order.note_refund(day, amount)
     return order

@@ -24,7 +24,6 @@ _PARTS = (
     "favourites",
     "browsing",
     "membership",
-    "purchases",
     "service",
     "community",
     "scenes",
@@ -87,8 +86,20 @@ def _visits_since_order(user: User, moved: User, params: FoldParams) -> int:
 
 def _unite_orders(user: User, moved: User, params: FoldParams) -> None:
     if moved.own_orders is not None:
+        for order_id in user.orders.by_id.keys() & moved.orders.by_id.keys():
+            for each in (user, moved):
+                order = each.orders.by_id[order_id]
+                if held := order.kept():
+                    each.purchases.change(held, {}, order.counted_at or 0, params.days)
         on_placed = params.count_on == "placed"
-        user.orders.unite(user.rfm, moved.orders, moved.own_rfm or Rfm(), params.days, on_placed=on_placed)
+        shared = user.orders.unite(
+            user.rfm, moved.orders, moved.own_rfm or Rfm(), params.days, on_placed=on_placed
+        )
+        if moved.own_purchases is not None:
+            user.purchases.unite(moved.own_purchases, params.days)
+        for order in shared:
+            if holds := order.kept():
+                user.purchases.change({}, holds, order.counted_at or 0, params.days)
     _unite_lifecycle(user, moved, params.lifecycle)
 
 

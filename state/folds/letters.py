@@ -5,7 +5,7 @@ from __future__ import annotations
 from state import contact, events
 from state.folding import FoldParams, Folds
 from state.interest import interest_in
-from state.letters import ReferralPaid, Referred
+from state.letters import ReferralPaid, ReferralUndone, Referred
 from state.user import User
 
 
@@ -30,8 +30,13 @@ def _referral_paid(user: User, e: ReferralPaid, params: FoldParams) -> None:
     user.ties.reward(e.referee_id, e.ts)
 
 
+def _referral_undone(user: User, e: ReferralUndone, params: FoldParams) -> None:
+    user.ties.take_back(e.referee_id)
+
+
 FOLDS: Folds = {
     events.StockEdge: _stock_edge,
     Referred: _referred,
     ReferralPaid: _referral_paid,
+    ReferralUndone: _referral_undone,
 }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from state import events, lifecycle
 from state.folding import FoldParams, Folds
+from state.orders import Order
 from state.user import User
 
 
@@ -12,7 +15,7 @@ def _order_placed(user: User, e: events.OrderPlaced, params: FoldParams) -> None
     if order.placed_at is not None:
         return
     order.placed_at, order.anchor, order.total = e.ts, e.event_id, e.total
-    order.skus = [line.sku for line in e.lines]
+    order.note_lines((line.sku, line.quantity, line.category) for line in e.lines)
     user.cart.order(e.ts, e.event_id, order.skus)
     for line in e.lines:
         if line.category is not None:
@@ -34,11 +37,21 @@ def _count(user: User, order_id: str, params: FoldParams) -> None:
     if user.orders.count(order, user.rfm, params.days, on_placed=params.count_on == "placed"):
         user.activity.visits_since_order = 0
         lifecycle.note_order(user, order.counted_at or 0, before, params.lifecycle)
+        _note_bought(user, order, {}, params)
+
+
+def _note_bought(user: User, order: Order, before: Mapping[str, str | None], params: FoldParams) -> None:
+    """What the order adds to, or takes from, all that was bought; `before` is what it held so far."""
+    after = order.kept()
+    if after != before:
+        user.purchases.change(before, after, order.counted_at or 0, params.days)
 
 
 def _order_cancelled(user: User, e: events.OrderCancelled, params: FoldParams) -> None:
     order, on_placed = user.orders.get(e.order_id), params.count_on == "placed"
+    before = order.kept()
     user.orders.cancel(order, e.ts, user.rfm, params.days, on_placed=on_placed)
+    _note_bought(user, order, before, params)
 
 
 def _order_delivered(user: User, e: events.OrderDelivered, params: FoldParams) -> None:
@@ -48,7 +61,12 @@ def _order_delivered(user: User, e: events.OrderDelivered, params: FoldParams) -
 
 
 def _refund_issued(user: User, e: events.RefundIssued, params: FoldParams) -> None:
-    user.orders.refund(user.orders.get(e.order_id), e.ts, e.amount, user.rfm, params.days)
+    order = user.orders.get(e.order_id)
+    before = order.kept()
+    user.orders.refund(order, e.ts, e.amount, user.rfm, params.days)
+    for line in e.lines or ():
+        order.note_returned(line.sku, line.quantity)
+    _note_bought(user, order, before, params)
 
 
 FOLDS: Folds = {

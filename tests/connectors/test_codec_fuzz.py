@@ -99,7 +99,8 @@ NAMED: dict[str, st.SearchStrategy[Any]] = {
     # Of what letters carry, one of each origin: a shop's event, and words between shards.
     "content": st.builds(events.Searched, event_id=ids, ts=times, query=ids, user_id=ids)
     | st.builds(letters.UserMoved, event_id=ids, ts=times, from_id=ids, state=st.binary(max_size=64))
-    | st.builds(letters.ReferralPaid, event_id=ids, ts=times, referee_id=ids),
+    | st.builds(letters.ReferralPaid, event_id=ids, ts=times, referee_id=ids)
+    | st.builds(letters.ReferralUndone, event_id=ids, ts=times, referee_id=ids),
 }
 COUNTS = {"quantity", "points"}
 AMOUNTS = {"price", "total", "amount", "available", "likes"}

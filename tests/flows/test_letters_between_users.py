@@ -12,6 +12,7 @@ from state.user import User
 from tests.flows.flow import DAY, HOUR, MINUTE, START, Flow, added, event, ordered, viewed
 from tests.flows.test_any_way import POLICY
 from tests.flows.test_letters import FAR, NEAR, SHARDS, A, B, followed, linked, paid, quiet
+from triggers.catalog import RULES
 
 
 @pytest.mark.parametrize("ids", [FAR, NEAR], ids=["far", "near"])
@@ -85,6 +86,80 @@ def test_a_referrer_hears_of_the_first_order_of_whom_they_brought_once(
     flow.run()
     expected = {referee: START + 11} if referred_at == 5 else {}
     assert flow.users()[referrer].ties.referees == expected
+
+
+def _referral(tmp_path: Path, referrer: str, referee: str, *overrides: str) -> Flow:
+    """She was brought, and has paid for her first order."""
+    others = (rule.name for rule in RULES if rule.name != "referral_reward")
+    off = [f"rules.{rule}.enabled=false" for rule in others]
+    flow = Flow(tmp_path, *off, *overrides, partitions=SHARDS)
+    flow.write(event("referral_completed", 0, referrer, referee_id=referee))
+    flow.run()
+    flow.write(ordered(10, referee, order_id="o1"), paid(11, referee, "o1"))
+    flow.run()
+    return flow
+
+
+@pytest.mark.parametrize("ids", [FAR, NEAR], ids=["far", "near"])
+@pytest.mark.parametrize("undone", ["order_cancelled", "refund_issued"])
+def test_both_are_told_of_a_first_order_once_also_where_it_is_taken_back_and_made_again(
+    tmp_path: Path, ids: list[str], undone: str
+) -> None:
+    referrer, referee, _ = ids
+    flow = _referral(tmp_path, referrer, referee)
+    assert flow.users()[referrer].ties.referees == {referee: START + 11}
+    amount = {"amount": 1} if undone == "refund_issued" else {}
+    flow.write(event(undone, 20, referee, order_id="o1", **amount))
+    flow.run()
+    assert flow.users()[referrer].ties.referees == {}
+    flow.write(ordered(30, referee, order_id="o2"), paid(31, referee, "o2"))
+    flow.run()
+    again = {} if amount else {referee: START + 31}  # a refunded order is still the first
+    assert flow.users()[referrer].ties.referees == again
+    told = {
+        (t["subject"], t["data"]["role"], t["data"]["other"], t["data"]["anchor"]) for t in flow.triggers()
+    }
+    assert told == {
+        (referrer, "referrer", referee, f"referral:{referee}"),
+        (referee, "referee", referrer, f"referral:{referee}"),
+    }
+    assert len(flow.triggers()) == 2
+
+
+@pytest.mark.parametrize("ids", [FAR, NEAR], ids=["far", "near"])
+@pytest.mark.parametrize("taken_back", [True, False])
+def test_the_referrer_does_not_hear_in_the_morning_of_what_was_taken_back_in_the_night(
+    tmp_path: Path, ids: list[str], taken_back: bool
+) -> None:
+    referrer, referee, _ = ids
+    night = (
+        'policy.quiet_hours.start="14:00"',
+        'policy.quiet_hours.end="15:00"',
+        "policy.quiet_hours.zone=UTC",
+    )
+    flow = _referral(tmp_path, referrer, referee, "policy.enabled=true", *night)
+    if taken_back:
+        flow.write(event("order_cancelled", MINUTE, referee, order_id="o1"))
+    flow.write(viewed(2 * HOUR, referrer), viewed(2 * HOUR, referee))
+    flow.run()
+    told = sorted(t["subject"] for t in flow.triggers())
+    assert told == ([] if taken_back else sorted([referrer, referee]))
+    verdicts = sorted((d["user_id"], d["verdict"], d["reason"]) for d in flow.lines("decisions"))
+    last = ("suppress", "stale") if taken_back else ("publish", None)
+    assert verdicts == sorted(
+        (who, *verdict) for who in (referrer, referee) for verdict in (("defer", "quiet_hours"), last)
+    )
+
+
+@pytest.mark.parametrize("ids", [FAR, NEAR], ids=["far", "near"])
+def test_a_referee_who_goes_by_another_id_earns_no_second_reward(tmp_path: Path, ids: list[str]) -> None:
+    referrer, referee, other = ids
+    flow = _referral(tmp_path, referrer, referee)
+    flow.write(linked(100, referee, other))
+    flow.run()
+    flow.write(ordered(200, other, order_id="o2"), paid(201, other, "o2"), viewed(HOUR, referrer))
+    flow.run()
+    assert sorted(t["subject"] for t in flow.triggers()) == sorted([referrer, referee])
 
 
 def test_nobody_brings_themselves(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from state import events
 from state.calendar import DAY, MINUTE
+from state.letters import ReferralPaid, ReferralUndone, Referred
 
 START = 1_780_000_000_000
 USER = "u1"
@@ -38,7 +39,7 @@ def happening(chance: Random, number: int, ts: int, variety: int = 4) -> Any:
     """One event of a random kind; `variety` SKUs, orders, ... to choose from. Never an erasure."""
     kind, fields = chance.choice(_KINDS)
     about: Fields = {"event_id": f"e{number}", "ts": ts}
-    if kind is not events.StockEdge:
+    if issubclass(kind, events.UserEvent):
         about["user_id"] = USER
     return kind(**about, **fields(Choice(chance, variety)))
 
@@ -58,8 +59,18 @@ def _nothing(_: Choice) -> Fields:
     return {}
 
 
-def _lines(c: Choice) -> tuple[events.Line, ...]:
-    return tuple(events.Line(sku=c.name("k"), quantity=1, category="tea") for _ in range(2))
+def _lines(c: Choice, *categories: str | None) -> tuple[events.Line, ...]:
+    chosen = categories or ("tea", "tea", "baby_formula", "diapers", None)
+    return tuple(
+        events.Line(sku=c.name("k"), quantity=c.random.choice((1, 1, 2)), category=c.random.choice(chosen))
+        for _ in range(2)
+    )
+
+
+def _refund(c: Choice) -> Fields:
+    """Some money, all of it, or some of the goods."""
+    lines = c.random.choice((None, None, _lines(c, None)))
+    return {**c.order(), "amount": c.random.choice((3, 3, 999)), "lines": lines}
 
 
 def _lot(c: Choice) -> Fields:
@@ -93,12 +104,16 @@ _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
     (events.OrderPaid, Choice.order),
     (events.OrderCancelled, Choice.order),
     (events.OrderDelivered, Choice.order),
-    (events.RefundIssued, lambda c: {**c.order(), "amount": 3}),
     (events.PointsGranted, _lot),
     (events.PointsSpent, lambda c: {"points": c.random.randrange(1, 7)}),
+    (events.RefundIssued, _refund),
+    (events.ReturnRequested, lambda c: {**c.order(), "reason": c.random.choice(("size", "colour"))}),
     (events.Registered, _nothing),
     (events.ProfileUpdated, lambda c: {"timezone": c.name("zone"), "preferred_channels": ("sms",)}),
     (events.ConsentChanged, lambda c: {"channel": "sms", "granted": c.random.random() < 0.7}),
     (events.Unsubscribed, lambda c: {"trigger_id": "t", "channel": c.name("ch")}),
+    (Referred, lambda c: {"referrer": c.name("r")}),
+    (ReferralPaid, lambda c: {"referee_id": c.name("f")}),
+    (ReferralUndone, lambda c: {"referee_id": c.name("f")}),
     (events.StockEdge, lambda c: {**c.sku(), "edge": c.random.choice(("low", "back")), "available": 2}),
 )

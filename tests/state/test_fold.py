@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state import activity, cart, contact, events, favourites, orders, points, rfm, user
+from state import activity, cart, contact, events, favourites, identity, orders, points, purchases, rfm, user
 from state.calendar import HOUR
 from state.contact import Contact, Sent
 from state.fold import apply
@@ -22,7 +22,7 @@ from tests.triggers.shop import FOLD
 
 def _limits(known: User) -> dict[str, tuple[int, int]]:
     """(how many there are, how many there may be) of everything that grows."""
-    seen, said, shelf = known.activity, known.contact, known.cart
+    seen, said, shelf, bought = known.activity, known.contact, known.cart, known.purchases
     return {
         "seen": (len(known.seen), user.SEEN_BYTES),
         "orders_by_day": (len(known.rfm.orders_by_day), rfm.KEPT_DAYS),
@@ -39,6 +39,11 @@ def _limits(known: User) -> dict[str, tuple[int, int]]:
         "favourites": (len(known.favourites.skus), favourites.FAVOURITES_LIMIT),
         "unfavoured": (len(known.favourites.gone), favourites.FAVOURITES_LIMIT),
         "consent": (len(said.consent), contact.CHANNELS_LIMIT),
+        "bought_skus": (len(bought.skus), purchases.BOUGHT_SKUS_LIMIT),
+        "bought_categories": (len(bought.categories), purchases.BOUGHT_CATEGORIES_LIMIT),
+        "purchases": (max((len(b.times) for b in bought.skus.values()), default=0), purchases.TIMES_LIMIT),
+        "returned": (max(len(o.returned) for o in known.orders.by_id.values()), orders.RETURNED_LIMIT),
+        "referees": (len(known.ties.referees), identity.REFEREES_LIMIT),
         "alerts": (len(said.alerts), contact.ALERTS_LIMIT),
         "lots": (len(known.membership.points.lots), points.LOTS_LIMIT),
         "spends": (len(known.membership.points.spends), points.SPENDS_LIMIT),
@@ -56,6 +61,7 @@ def test_no_collection_outgrows_its_limit(step: int) -> None:
             assert {name for name, (size, limit) in sizes.items() if size > limit} == set()
             filled |= {name for name, (size, limit) in sizes.items() if size == limit}
     assert {"seen", "orders", "viewed", "categories", "favourites", "gone", "consent", "alerts"} <= filled
+    assert {"bought_skus", "referees"} <= filled
     assert len(pack(known)) < 32_000
 
 

@@ -16,6 +16,7 @@ from state.contact import PENDING_LIMIT, SENT_LIMIT, Consent, Pending, Sent
 from state.fold import apply
 from state.identity import ALIASES_LIMIT
 from state.interest import interests
+from state.letters import ReferralUndone
 from state.points import Lot
 from state.rfm import WINDOWS_DAYS
 from state.user import SEEN_BYTES, User, pack, unpack
@@ -42,7 +43,7 @@ def histories(draw: st.DrawFn) -> list[tuple[str, Any]]:
             placed.add(event.order_id)
         if isinstance(event, events.CartItemRemoved):
             event = replace(event, quantity=None)  # how many of another id's pieces go cannot be told later
-        if not isinstance(event, events.StockEdge):
+        if not isinstance(event, events.StockEdge | ReferralUndone):  # it goes to the id that was paid
             history.append((chance.choice(IDS), event))
     return history
 
@@ -86,6 +87,8 @@ def facts(user: User) -> dict[str, Any]:
         "favourites": (user.favourites.skus, user.favourites.gone),
         "lots": {name: (lot.points, lot.expires_at, lot.granted_at) for name, lot in _lots(user).items()},
         "consent": contact.consent,
+        "bought": (user.purchases.skus, user.purchases.categories),
+        "ties": (user.ties.referrer, user.ties.referred_at, user.ties.referees),
         "profile": (contact.timezone, contact.preferred_channels, contact.profile_at),
     }
 

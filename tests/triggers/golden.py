@@ -12,6 +12,7 @@ A file is a list of cases:
       events:                        # `user_id` u1 and ids e1, e2, ... by position unless given
         - {at: 0s, type: cart_item_added, sku: k1, quantity: 1, price: 100}
         - {at: 5m, arrives: 2h, type: order_placed, ...}   # happened at 5m, read at 2h
+        - {at: 6m, type: letter, content: {type: referred, referrer: r1}}   # a word of another user
       until: 3h                      # timers due by then have fired; default: all of them
       expect:                        # what is published: exactly these, in order, every field given
         - {at: 1h, step: 1, anchor: e1, skus: [k1]}
@@ -91,6 +92,9 @@ def run(case: Case, rules: dict[str, dict[str, Any]]) -> list[Decision]:
             fields[name] = base + Duration.parse(fields[name])
         if fields["type"] not in ("stock_changed", "price_changed"):
             fields.setdefault("user_id", "u1")
+        if "content" in fields:
+            content = {"event_id": fields["event_id"], "ts": base + at, **fields["content"]}
+            fields |= {"to": fields["user_id"], "origin": fields["user_id"], "content": content}
         arrivals.append((base + arrives, msgspec.convert({**fields, "ts": base + at}, _EVENT)))
     for arrival, event in sorted(arrivals, key=lambda arrival: arrival[0]):
         shop.take(event, arrival)

@@ -91,10 +91,13 @@ class Shop:
             return
         if isinstance(event, events.StockEdge):
             for user_id in self._watchers.get(event.sku, ()):
-                self._tell(user_id, event)
+                self._tell(user_id, event, late=self._is_late(event))
+            return
+        if isinstance(event, events.Letter):
+            self._tell(event.to, event.content, late=event.late)
             return
         applied_to = event.user_id or event.anonymous_id
-        watched = self._tell(applied_to, event)
+        watched = self._tell(applied_to, event, late=self._is_late(event))
         if watched is not None:
             self._watchers.setdefault(watched, {})[applied_to] = None
 
@@ -112,11 +115,13 @@ class Shop:
         wake(user, due, self._plan, self._facts, self._claim, self.decisions)
         assert user.due is None or user.due > due, "a timer must not fire twice for the same time"
 
-    def _tell(self, user_id: str, event: Any) -> str | None:
+    def _is_late(self, event: Any) -> bool:
+        return bool(event.ts < self._clock - self._lateness)
+
+    def _tell(self, user_id: str, event: Any, *, late: bool) -> str | None:
         user = self.user(user_id)
         while user.due is not None and user.due < event.ts and self._plan.decides(user, event):
             self._wake(user, user.due)
-        late = event.ts < self._clock - self._lateness
         applied = on_event(user, event, self._plan, self._facts, self._claim, self.decisions, late=late)
         self._keep(user)
         return applied.watches
