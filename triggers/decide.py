@@ -117,7 +117,7 @@ def _retract(user: User, event: Any, plan: Plan, decisions: list[Decision]) -> N
         armed = plan.armed.get(sent.rule)
         if sent.due < event.ts or sent.retracted or armed is None or armed.rule.refuted is None:
             continue
-        if kind in armed.rule.refuted_by and armed.rule.refuted(user, event, sent, armed.params):
+        if kind in plan.refuted_by[sent.rule] and armed.rule.refuted(user, event, sent, armed.params):
             sent.retracted = True
             candidate = Candidate(
                 rule=sent.rule,

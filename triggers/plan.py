@@ -44,7 +44,10 @@ class Plan:
         for armed in self.armed.values():
             for kind in kinds_of(armed.rule.on, armed.params):
                 self.by_event[kind] = (*self.by_event.get(kind, ()), armed)
-        self.refuting = frozenset(kind for each in self.armed.values() for kind in each.rule.refuted_by)
+        self.refuted_by = {
+            name: frozenset(kinds_of(each.rule.refuted_by, each.params)) for name, each in self.armed.items()
+        }
+        self.refuting = frozenset().union(*self.refuted_by.values())
         self._swayed: dict[type, set[str]] = {}
         for kind in (events.ProfileUpdated, events.ConsentChanged):  # time zone and channels of any message
             self._swayed[kind] = set(self.armed)
