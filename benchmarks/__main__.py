@@ -1,12 +1,12 @@
-"""Which benchmark? `python -m benchmarks [pipeline|latency] [options]`: one with its options, or both without any."""
+"""Which benchmark? `python -m benchmarks [pipeline|latency|patterns] [options]`: one with its options, or all."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import latency, pipeline
+from benchmarks import latency, patterns, pipeline
 
-BENCHMARKS = {"pipeline": pipeline.main, "latency": latency.main}
+BENCHMARKS = {"pipeline": pipeline.main, "latency": latency.main, "patterns": patterns.main}
 
 
 def main(arguments: list[str]) -> None:

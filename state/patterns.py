@@ -7,7 +7,7 @@ order in which things were read. What an operator may declare: docs/patterns.md,
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect, insort
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -15,6 +15,7 @@ from msgspec import Struct
 
 MATCHES_LIMIT = 32  # of all patterns; what has nothing under way makes room first, then the oldest
 MATCHES_PER_PATTERN_LIMIT = 16
+_FAR = 1 << 62
 TIMES_LIMIT = 10
 ANSWERS_LIMIT = 4  # B's that found no A, for one that comes late; the latest
 
@@ -69,10 +70,12 @@ class Match(Struct, array_like=True, gc=False):
     answers: list[int] = []
 
     def open(self, at: int, event_id: str, of: Followed) -> None:
-        marks = self.marks
-        insort(marks, (at, event_id))
-        if of.negated and not self.complete:
-            self.complete = self._counts(of)
+        marks, mark = self.marks, (at, event_id)
+        place = bisect(marks, mark)
+        marks.insert(place, mark)
+        if of.negated and not self.complete:  # only with the new one among them can as many be a count
+            lasts = range(max(place, of.times - 1), min(place + of.times, len(marks)))
+            self.complete = any(_completes(marks, last, of) for last in lasts)
         del marks[: -of.marks_limit]
 
     def settle(self, at: int, of: Followed) -> None:
@@ -153,7 +156,8 @@ class Patterns(Struct, array_like=True, gc=False):
 
     def take(self, of: Followed, key: str, known: Mapping[str, Followed], settled_at: int) -> Match:
         """The match, made where there is none: `settled_at` is then up to when everything is over."""
-        match = self.find(of.key, key)
+        siblings = self.matches.get(of.key)
+        match = None if siblings is None else siblings.get(key)
         if match is None:
             for gone in [each for each in self.matches if each not in known]:
                 del self.matches[gone]  # of a pattern that was declared otherwise, or is no more
@@ -163,21 +167,13 @@ class Patterns(Struct, array_like=True, gc=False):
         return match
 
     def make_room(self, *, spare: Match | None = None) -> None:
-        """What has nothing under way goes first, then the oldest."""
-        for pattern, matches in self.matches.items():
+        for matches in self.matches.values():
             while len(matches) > MATCHES_PER_PATTERN_LIMIT:
-                self._drop([(pattern, key) for key in matches], spare)
+                del matches[_least(matches, spare)[1]]
         while sum(map(len, self.matches.values())) > MATCHES_LIMIT:
-            self._drop([(pattern, key) for pattern, keys in self.matches.items() for key in keys], spare)
-
-    def _drop(self, places: list[tuple[str, str]], spare: Match | None) -> None:
-        def worth(place: tuple[str, str]) -> tuple[bool, int, int, tuple[str, str]]:
-            match = self.matches[place[0]][place[1]]
-            touched_at = max(match.settled_at, *match.answers, -1)
-            return bool(match.marks), match.marks[-1][0] if match.marks else touched_at, touched_at, place
-
-        pattern, key = min((p for p in places if self.matches[p[0]][p[1]] is not spare), key=worth)
-        del self.matches[pattern][key]
+            least = {pattern: _least(matches, spare) for pattern, matches in self.matches.items() if matches}
+            pattern = min(least, key=lambda pattern: (least[pattern], pattern))
+            del self.matches[pattern][least[pattern][1]]
 
     def look_for_answer(self, match: Match, of: Followed, key: str) -> None:
         """Has a B that is known already come after an A that comes late?"""
@@ -186,6 +182,17 @@ class Patterns(Struct, array_like=True, gc=False):
             if anchor is not None:
                 self.answered.append(Answered(of.key, key, anchor[1], at))
                 match.settle(at, of)
+
+    def next_due(self, known: Mapping[str, Followed]) -> int | None:
+        """The end of what waits least long; asked after every event that is part of a pattern, so without `waiting`."""
+        first: int | None = None
+        for pattern, matches in self.matches.items():
+            of = known.get(pattern)
+            if of is not None and of.negated:
+                for match in matches.values():
+                    if match.complete and (first is None or match.marks[-1][0] + of.within < first):
+                        first = match.marks[-1][0] + of.within
+        return first
 
     def waiting(self, known: Mapping[str, Followed]) -> Iterator[tuple[int, Followed, str, Match]]:
         """Every match of "A then not B" that waits: until when, of which pattern, its key."""
@@ -207,3 +214,15 @@ class Patterns(Struct, array_like=True, gc=False):
                     own[key] = match
         self.answered, self.united = [], True
         self.make_room()
+
+
+def _least(matches: Mapping[str, Match], spare: Match | None) -> tuple[int, str]:
+    """What makes room: a match with nothing under way before any other, then the one touched longest ago."""
+    worth, least = _FAR, ""
+    for key, match in matches.items():
+        touched_at = match.marks[-1][0] if match.marks else match.settled_at - _FAR
+        if match.answers:
+            touched_at = max(touched_at, match.answers[-1] - _FAR)
+        if match is not spare and (touched_at < worth or (touched_at == worth and key < least)):
+            worth, least = touched_at, key
+    return worth, least

@@ -15,19 +15,21 @@ def follow(user: User, event: Any, parts: tuple[Part, ...], following: Following
         own.answered = []
     for part in parts:
         of = part.of
-        opened = part.opens(event) if part.opens is not None else ()
-        answered = part.answers(event) if part.answers is not None else ()
+        opened = () if part.opens is None else part.opens(event)
+        answered = () if part.answers is None else part.answers(event)
         ended_at = -1 if of.by != "cart" or user.own_cart is None else user.own_cart.ended_at
-        keys = (*answered, *(each for each in opened if each not in answered)) if answered else opened
+        keys = (*answered, *(key for key in opened if key not in answered)) if answered else opened
         if len(keys) > MATCHES_PER_PATTERN_LIMIT:
             keys = _some(user.patterns, of, keys)
         for key in keys:
             patterns = user.patterns
             match = patterns.take(of, key, following.by_key, ended_at)
-            over = key in answered and _answer(patterns, match, part, key, event, opens_too=key in opened)
-            if key in opened and (event.ts > match.settled_at or (over and event.ts == match.settled_at)):
+            opens = key in opened
+            over = key in answered and _answer(patterns, match, part, key, event, opens_too=opens)
+            if opens and (event.ts > match.settled_at or (over and event.ts == match.settled_at)):
                 match.open(event.ts, event.event_id, of)
-                patterns.look_for_answer(match, of, key)
+                if match.answers:
+                    patterns.look_for_answer(match, of, key)
         if part.ends_cart and user.own_patterns is not None:
             for match in user.own_patterns.matches.get(of.key, {}).values():
                 match.settle(ended_at, of)

@@ -53,9 +53,10 @@ def evaluate(asked: Asked, params: Params) -> Candidate | None:
         answered = patterns.answered.pop(0)
         of = known[answered.pattern]
         return _candidate(asked, params, of, answered.key, answered.anchor, answered.at)
-    waiting = [each for each in patterns.waiting(known) if asked.passed(each[0])]
-    if not waiting:
+    next_due = patterns.next_due(known)
+    if next_due is None or not asked.passed(next_due):
         return None
+    waiting = [each for each in patterns.waiting(known) if asked.passed(each[0])]
     waiting.sort(key=lambda each: (each[0], each[1].key, each[2]))
     for due, of, _, match in waiting[CANDIDATES_LIMIT:]:
         match.settle(due, of)
@@ -66,9 +67,7 @@ def evaluate(asked: Asked, params: Params) -> Candidate | None:
 
 
 def wake_at(user: User, params: Params, fold: FoldParams) -> int | None:
-    if user.own_patterns is None:
-        return None
-    return min((due for due, *_ in user.own_patterns.waiting(fold.patterns.by_key)), default=None)
+    return None if user.own_patterns is None else user.own_patterns.next_due(fold.patterns.by_key)
 
 
 def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
