@@ -8,7 +8,7 @@ from xxhash import xxh3_64_digest
 
 from state import events, lifecycle
 from state.folding import CHANGED, DUPLICATE, Applied, FoldParams, Folds
-from state.folds import clicks, customers, engagement, letters, orders
+from state.folds import clicks, community, customers, engagement, letters, orders, service
 from state.letters import LinkAsked, ReferralPaid, Referred, UserMoved
 from state.user import SEEN_BYTES, User
 
@@ -18,6 +18,8 @@ _FOLDS: Folds = {
     **customers.FOLDS,
     **engagement.FOLDS,
     **letters.FOLDS,
+    **service.FOLDS,
+    **community.FOLDS,
 }
 _VISITS = frozenset((*get_args(events.Clickstream), events.OrderPlaced))
 _BETWEEN_USERS = (events.StockEdge, LinkAsked, UserMoved, Referred, ReferralPaid)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from triggers.rules import (
     back_in_stock,
     cart_abandoned,
+    checkin_streak,
     churn_risk,
+    complaint_care,
     first_order_nudge,
     low_stock,
     payment_pending,
+    share_reward,
     stage_changed,
+    unfollow_retention,
     welcome_pack,
     winback,
 )
@@ -25,4 +29,8 @@ RULES: tuple[Rule, ...] = (
     winback.RULE,
     first_order_nudge.RULE,
     welcome_pack.RULE,
+    unfollow_retention.RULE,
+    complaint_care.RULE,
+    checkin_streak.RULE,
+    share_reward.RULE,
 )

@@ -45,7 +45,12 @@ class Plan:
             for kind in armed.rule.on:
                 self.by_event[kind] = (*self.by_event.get(kind, ()), armed)
         self._swayed: dict[type, set[str]] = {}
-        for kind in (events.ProfileUpdated, events.ConsentChanged):  # time zone and channels of any message
+        for kind in (
+            events.ProfileUpdated,  # time zone and channels of any message
+            events.ConsentChanged,
+            events.ComplaintOpened,  # the stop list
+            events.ComplaintClosed,
+        ):
             self._swayed[kind] = set(self.armed)
         for name, armed in self.armed.items():
             for kind in armed.rule.swayed_by:

@@ -85,5 +85,12 @@ _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
     (events.ProfileUpdated, lambda c: {"timezone": c.name("zone"), "preferred_channels": ("sms",)}),
     (events.ConsentChanged, lambda c: {"channel": "sms", "granted": c.random.random() < 0.7}),
     (events.Unsubscribed, lambda c: {"trigger_id": "t", "channel": c.name("ch")}),
+    (events.StoreFollowed, _nothing),
+    (events.StoreUnfollowed, _nothing),
+    (events.CheckedIn, _nothing),
+    (events.ContentShared, lambda c: {"target": c.name("t"), "likes": c.random.choice((None, 9, 10, 60))}),
+    (events.ComplaintOpened, lambda c: {"id": c.name("c"), "topic": "late"}),
+    (events.ComplaintClosed, lambda c: {"id": c.name("c")}),
+    (events.ReviewPosted, lambda c: {**c.sku(), "rating": c.random.randrange(6)}),
     (events.StockEdge, lambda c: {**c.sku(), "edge": c.random.choice(("low", "back")), "available": 2}),
 )

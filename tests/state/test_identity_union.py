@@ -84,6 +84,11 @@ def facts(user: User) -> dict[str, Any]:
         "gone": (cart.gone, cart.cleared_at),
         "favourites": (user.favourites.skus, user.favourites.gone),
         "consent": contact.consent,
+        "visits": (activity.sessions, activity.visits),
+        "community": (user.community.followed_at, user.community.last_day, user.community.shares),
+        "checked_in": user.community.checked_in,
+        "complaints": user.service.complaints,
+        "closed": {complaint_id: closed.at for complaint_id, closed in user.service.closed.items()},
         "profile": (contact.timezone, contact.preferred_channels, contact.profile_at),
     }
 
