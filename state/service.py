@@ -23,11 +23,11 @@ class Opening(Struct, array_like=True, gc=False):
 class Complaint(Struct, array_like=True, gc=False):
     """Open since the first of `openings`; the others repeat it, or open it again once that one is closed.
 
-    `told`: complaint_care has spoken of the first.
+    `told`: event id of the opening of which complaint_care has spoken.
     """
 
     openings: list[Opening]
-    told: bool = False
+    told: str = ""
 
     @property
     def first(self) -> Opening:
@@ -40,9 +40,9 @@ class Complaint(Struct, array_like=True, gc=False):
 
     def close(self, ts: int) -> None:
         """What was opened by `ts` is over."""
-        if self.first.at <= ts:
-            self.openings = [opening for opening in self.openings if opening.at > ts]
-            self.told = False
+        self.openings = [opening for opening in self.openings if opening.at > ts]
+        if all(opening.event_id != self.told for opening in self.openings):
+            self.told = ""
 
 
 class Closed(Struct, array_like=True, gc=False):
@@ -95,7 +95,7 @@ class Service(Struct, array_like=True, gc=False):
             if known is None:
                 self.complaints[complaint_id] = theirs
                 continue
-            known.told = known.told or theirs.told
+            known.told = max(known.told, theirs.told)
             for opening in theirs.openings:
                 known.open(opening)
         self.reviews |= other.reviews

@@ -31,14 +31,16 @@ class Params(RuleParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def evaluate(asked: Asked, params: Params) -> Candidate | None:
-    if isinstance(asked.event, events.ReviewPosted):
-        return _low_review(asked, params)
+    return _low_review(asked, params) or _waiting(asked, params)
+
+
+def _waiting(asked: Asked, params: Params) -> Candidate | None:
     due = wake_at(asked.user, params, asked.fold)
     if due is None or not asked.passed(due):
         return None
     complaint_id, complaint = min(_untold(asked.user), key=lambda pair: (pair[1].first.at, pair[0]))
-    complaint.told = True
     first = complaint.first
+    complaint.told = first.event_id
     return Candidate(
         rule=NAME,
         version=RULE.version,
@@ -54,8 +56,10 @@ def evaluate(asked: Asked, params: Params) -> Candidate | None:
 
 def _low_review(asked: Asked, params: Params) -> Candidate | None:
     user, review = asked.user, asked.event
+    if not isinstance(review, events.ReviewPosted) or review.rating > params.low_rating:
+        return None
     known = review.event_id in user.service.reviews or user.service.was_closed(review.event_id, review.ts)
-    if known or review.rating > params.low_rating:
+    if known:
         return None
     user.service.note_review(review.event_id, review.ts)
     return Candidate(
@@ -79,7 +83,7 @@ def wake_at(user: User, params: Params, fold: FoldParams) -> int | None:
 def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
     service, case_id = asked.user.service, candidate.fields["complaint_id"]
     complaint = service.complaints.get(case_id)
-    is_open = case_id in service.reviews or (complaint is not None and complaint.told)
+    is_open = case_id in service.reviews or (complaint is not None and complaint.told == candidate.anchor)
     return None if is_open else Reason.STALE
 
 
