@@ -13,6 +13,7 @@ from state.tiers import MembershipParams
 from triggers.policy.consent import ConsentParams
 from triggers.policy.frequency_cap import FrequencyCapParams
 from triggers.policy.quiet_hours import QuietHoursParams
+from triggers.policy.stop_list import StopListParams
 
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,31}$")]
 Positive = Annotated[int, Meta(gt=0)]
@@ -146,6 +147,7 @@ class Demo(Section, frozen=True):
 class Policy(Section, frozen=True):
     enabled: bool
     consent: ConsentParams
+    stop_list: StopListParams
     quiet_hours: QuietHoursParams
     frequency_cap: FrequencyCapParams
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from state import visits
 from state.calendar import DAY, HOUR, Days, latest
 
 KEPT_DAYS = 32  # the 30-day window, its partial first day, and today
@@ -37,6 +38,8 @@ class Activity(Struct, array_like=True, gc=False):
     seen_on: dict[str, int] = {}
     viewed: dict[str, Viewed] = {}
     categories: dict[str, int] = {}
+    sessions: tuple[int, ...] = ()  # when the last ones began
+    visits: visits.Visits = ()  # the last ones, while no session is known
 
     def view(self, ts: int, sku: str, category: str | None, price: int | None, days: Days) -> bool:
         """Count one product view; True when the SKU begins (or, a day later, begins again) to be watched."""
@@ -63,6 +66,8 @@ class Activity(Struct, array_like=True, gc=False):
     def session(self, ts: int, days: Days) -> None:
         self._count(SESSIONS, ts, days)
         self.visits_since_order += 1
+        self.sessions = tuple(sorted((*self.sessions, ts)))[-visits.VISITS_LIMIT :]
+        self.visits = ()
 
     def search(self, ts: int, days: Days) -> None:
         self._count(SEARCHES, ts, days)
@@ -80,7 +85,10 @@ class Activity(Struct, array_like=True, gc=False):
 
     def visit(self, ts: int, platform: str | None) -> None:
         """Never moves a last-seen time backwards."""
-        if self.last_visit_at is None or ts > self.last_visit_at:
+        last = self.last_visit_at
+        if (last is None or ts < last or ts - last >= visits.SILENCE) and not self.sessions:
+            self.visits = visits.note(self.visits, ts, last)
+        if last is None or ts > last:
             self.last_visit_at = ts
         if platform is not None:
             seen_on = self.seen_on
@@ -98,6 +106,12 @@ class Activity(Struct, array_like=True, gc=False):
             _add(self.by_day, slot, counts, KEPT_DAYS)
         for slot, counts in other.by_hour.items():
             _add(self.by_hour, slot, counts, KEPT_HOURS)
+        self.sessions = tuple(sorted((*self.sessions, *other.sessions)))[-visits.VISITS_LIMIT :]
+        self.visits = (
+            ()
+            if self.sessions
+            else visits.unite(self.visits, self.last_visit_at, other.visits, other.last_visit_at)
+        )
         self.last_visit_at = latest(self.last_visit_at, other.last_visit_at)
         for platform, ts in other.seen_on.items():
             self.seen_on[platform] = max(ts, self.seen_on.get(platform, -1))
@@ -110,6 +124,10 @@ class Activity(Struct, array_like=True, gc=False):
             self.viewed[sku] = theirs if own is None else _one(own, theirs)
         kept = sorted(self.viewed.items(), key=lambda each: (each[1].at, each[0]))[-RECENT_SKUS_LIMIT:]
         self.viewed = dict(kept)
+
+    def visits_between(self, after: int, until: int) -> int:
+        """How many of the last visits began then, counted by sessions where there are any."""
+        return sum(after < begun <= until for begun in self.sessions or self.visits[::2])
 
     def sessions_after(self, ts: int, days: Days) -> int:
         """On the days after that of `ts`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 SECOND = 1_000
@@ -106,3 +107,16 @@ class Days:
                 self._offsets.clear()
             self._offsets[quarter] = offset
         return offset
+
+
+def days_in(zone: str | None, otherwise: Days) -> Days:
+    """The days of a user's time zone, `otherwise` where she has told none, or none that exists."""
+    return otherwise if zone is None else _days_of(zone) or otherwise
+
+
+@lru_cache(maxsize=64)
+def _days_of(zone: str) -> Days | None:
+    try:
+        return Days(zone)
+    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
+        return None

@@ -8,7 +8,7 @@ from xxhash import xxh3_64_digest
 
 from state import events, lifecycle
 from state.folding import CHANGED, DUPLICATE, Applied, FoldParams, Folds
-from state.folds import clicks, customers, engagement, letters, orders, points
+from state.folds import clicks, community, customers, engagement, letters, orders, points, service
 from state.folds.patterns import follow
 from state.letters import LinkAsked, ReferralPaid, ReferralUndone, Referred, UserMoved
 from state.user import SEEN_BYTES, User
@@ -20,6 +20,8 @@ _FOLDS: Folds = {
     **engagement.FOLDS,
     **letters.FOLDS,
     **points.FOLDS,
+    **service.FOLDS,
+    **community.FOLDS,
 }
 _VISITS = frozenset((*get_args(events.Clickstream), events.OrderPlaced))
 _BETWEEN_USERS = (events.StockEdge, LinkAsked, UserMoved, Referred, ReferralPaid, ReferralUndone)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from triggers.rules import (
     back_in_stock,
     cart_abandoned,
+    checkin_streak,
     churn_risk,
+    complaint_care,
     cross_sell,
     first_order_nudge,
     low_stock,
@@ -16,10 +18,12 @@ from triggers.rules import (
     referral_reward,
     replenishment,
     return_care,
+    share_reward,
     spend_milestone,
     stage_changed,
     tier_changed,
     tier_near,
+    unfollow_retention,
     welcome_pack,
     winback,
 )
@@ -45,4 +49,8 @@ RULES: tuple[Rule, ...] = (
     post_purchase_care.RULE,
     return_care.RULE,
     referral_reward.RULE,
+    unfollow_retention.RULE,
+    complaint_care.RULE,
+    checkin_streak.RULE,
+    share_reward.RULE,
 )

@@ -49,7 +49,12 @@ class Plan:
         }
         self.refuting = frozenset().union(*self.refuted_by.values())
         self._swayed: dict[type, set[str]] = {}
-        for kind in (events.ProfileUpdated, events.ConsentChanged):  # time zone and channels of any message
+        for kind in (
+            events.ProfileUpdated,  # time zone and channels of any message
+            events.ConsentChanged,
+            events.ComplaintOpened,  # the stop list
+            events.ComplaintClosed,
+        ):
             self._swayed[kind] = set(self.armed)
         for name, armed in self.armed.items():
             for kind in armed.rule.swayed_by:

@@ -26,6 +26,7 @@ class Reason(StrEnum):
 
     NO_CONSENT = "no_consent"
     ERASED = "erased"
+    COMPLAINT_OPEN = "complaint_open"
     QUIET_HOURS = "quiet_hours"
     FREQUENCY_CAP = "frequency_cap"
     STALE = "stale"

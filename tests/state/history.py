@@ -115,5 +115,12 @@ _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
     (Referred, lambda c: {"referrer": c.name("r")}),
     (ReferralPaid, lambda c: {"referee_id": c.name("f")}),
     (ReferralUndone, lambda c: {"referee_id": c.name("f")}),
+    (events.StoreFollowed, _nothing),
+    (events.StoreUnfollowed, _nothing),
+    (events.CheckedIn, _nothing),
+    (events.ContentShared, lambda c: {"target": c.name("t"), "likes": c.random.choice((None, 9, 10, 60))}),
+    (events.ComplaintOpened, lambda c: {"id": c.name("c"), "topic": "late"}),
+    (events.ComplaintClosed, lambda c: {"id": c.name("c")}),
+    (events.ReviewPosted, lambda c: {**c.sku(), "rating": c.random.randrange(6)}),
     (events.StockEdge, lambda c: {**c.sku(), "edge": c.random.choice(("low", "back")), "available": 2}),
 )

@@ -9,7 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state import activity, cart, contact, events, favourites, identity, orders, points, purchases, rfm, user
+from state import (
+    activity,
+    cart,
+    community,
+    contact,
+    events,
+    favourites,
+    identity,
+    orders,
+    points,
+    purchases,
+    rfm,
+    service,
+    user,
+    visits,
+)
 from state.calendar import HOUR
 from state.contact import Contact, Sent
 from state.fold import apply
@@ -47,6 +62,17 @@ def _limits(known: User) -> dict[str, tuple[int, int]]:
         "alerts": (len(said.alerts), contact.ALERTS_LIMIT),
         "lots": (len(known.membership.points.lots), points.LOTS_LIMIT),
         "spends": (len(known.membership.points.spends), points.SPENDS_LIMIT),
+        "sessions": (len(seen.sessions), visits.VISITS_LIMIT),
+        "visits": (len(seen.visits), 2 * visits.VISITS_LIMIT - 1),
+        "complaints": (len(known.service.complaints), service.OPEN_LIMIT),
+        "openings": (
+            max((len(c.openings) for c in known.service.complaints.values()), default=0),
+            service.OPENINGS_LIMIT,
+        ),
+        "closed": (len(known.service.closed), service.CLOSED_LIMIT),
+        "reviews": (len(known.service.reviews), service.REVIEWS_LIMIT),
+        "check-ins": (known.community.checked_in.bit_length(), community.KEPT_DAYS),
+        "liked": (len(known.community.liked), 8 * community.LIKED_LIMIT),
     }
 
 

@@ -89,6 +89,11 @@ def facts(user: User) -> dict[str, Any]:
         "consent": contact.consent,
         "bought": (user.purchases.skus, user.purchases.categories),
         "ties": (user.ties.referrer, user.ties.referred_at, user.ties.referees),
+        "visits": (activity.sessions, activity.visits),
+        "community": (user.community.followed_at, user.community.last_day, user.community.shares),
+        "checked_in": user.community.checked_in,
+        "complaints": user.service.complaints,
+        "closed": {complaint_id: closed.at for complaint_id, closed in user.service.closed.items()},
         "profile": (contact.timezone, contact.preferred_channels, contact.profile_at),
     }
 

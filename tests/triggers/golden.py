@@ -47,6 +47,7 @@ TESTS = Path(__file__).parent.parent
 BASE = "2026-09-21T10:00:00Z"
 POLICY: dict[str, dict[str, Any]] = {
     "consent": {"implied_channels": ["in_app", "service_task"]},
+    "stop_list": {"pause_limit": "30d", "review_pause": "7d"},
     "quiet_hours": {"start": "21:30", "end": "08:30", "zone": "UTC"},
     "frequency_cap": {"marketing": 2, "window": "7d"},
 }
