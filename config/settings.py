@@ -8,7 +8,9 @@ from msgspec import Meta, Struct
 
 from state.calendar import Duration
 from state.lifecycle import LifecycleParams
+from state.predict import PredictParams
 from state.redis_safety import Risk
+from state.segments import SegmentParams
 from triggers.policy.consent import ConsentParams
 from triggers.policy.frequency_cap import FrequencyCapParams
 from triggers.policy.quiet_hours import QuietHoursParams
@@ -162,6 +164,8 @@ class Settings(Section, frozen=True):
     input: Input
     orders: Orders
     lifecycle: LifecycleParams
+    rfm: SegmentParams
+    predict: PredictParams
     delivery: Delivery
     policy: Policy
     http: Http

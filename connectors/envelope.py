@@ -10,6 +10,8 @@ import msgspec
 
 from connectors.codec import Rejected
 from state.calendar import iso
+from state.folding import FoldParams
+from state.segments import flags_of, group_of, segment_name
 from state.user import User
 from triggers.trigger import Candidate, Decision, Defer, Facts, Publish, Suppress
 
@@ -23,7 +25,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 def trigger_record(
-    decision: Decision, *, app: str, user: User, valid_for: int, facts: Facts, traceparent: str | None
+    decision: Decision,
+    *,
+    app: str,
+    user: User,
+    fold: FoldParams,
+    valid_for: int,
+    facts: Facts,
+    traceparent: str | None,
 ) -> Record:
     """A published decision as CloudEvents 1.0.2 structured JSON, with the attributes as `ce_` headers too.
 
@@ -51,11 +60,13 @@ def trigger_record(
     headers.append(("content-type", CONTENT_TYPE))
     if traceparent is not None:
         headers.append(("traceparent", traceparent.encode()))
-    data = _trigger_data(candidate, channel, user, facts)
+    data = _trigger_data(candidate, channel, user, _profile(user, decision.at, fold), facts)
     return candidate.user_id.encode(), _encode({**event, "data": data}), headers
 
 
-def _trigger_data(candidate: Candidate, channel: str | None, user: User, facts: Facts) -> dict[str, Any]:
+def _trigger_data(
+    candidate: Candidate, channel: str | None, user: User, profile: dict[str, Any], facts: Facts
+) -> dict[str, Any]:
     data: dict[str, Any] = {
         "rule": candidate.rule,
         "rule_version": candidate.version,
@@ -67,9 +78,19 @@ def _trigger_data(candidate: Candidate, channel: str | None, user: User, facts: 
         "offer": candidate.offer,
         "variant": None,
         "skus": [_sku(sku, user, facts) for sku in candidate.skus],
-        "profile": {"segment": None, "group": None, "stage": user.lifecycle.stage, "tier": None},
+        "profile": profile,
     }
     return {**data, **candidate.fields, **data}  # a rule's own field never hides one of these
+
+
+def _profile(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
+    flags = flags_of(user, now, fold.segments, fold.days)
+    return {
+        "segment": segment_name(flags),
+        "group": group_of(flags),
+        "stage": user.lifecycle.stage,
+        "tier": None,
+    }
 
 
 def _sku(sku: str, user: User, facts: Facts) -> dict[str, Any]:

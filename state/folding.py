@@ -8,15 +8,19 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from state.lifecycle import LifecycleParams
+from state.predict import PredictParams
+from state.segments import SegmentParams
 from state.user import User
 
 
 class FoldParams(Struct, frozen=True, kw_only=True):
-    """What the operator chose about folding: when an order counts, day buckets, stages."""
+    """What the operator chose about folding: when an order counts, day buckets, stages, segments, predictions."""
 
     count_on: Literal["paid", "placed"]
     days: Any  # state.calendar.Days
     lifecycle: LifecycleParams
+    segments: SegmentParams
+    predict: PredictParams
 
 
 class Applied(Struct, frozen=True, gc=False):

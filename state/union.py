@@ -29,6 +29,7 @@ _PARTS = (
     "community",
     "scenes",
     "patterns",
+    "standing",
 )
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from triggers.rules import (
     back_in_stock,
+    birthday_upcoming,
+    calendar_scene,
     cart_abandoned,
     churn_risk,
     first_order_nudge,
     low_stock,
     payment_pending,
+    segment_changed,
     stage_changed,
     welcome_pack,
     winback,
@@ -25,4 +28,7 @@ RULES: tuple[Rule, ...] = (
     winback.RULE,
     first_order_nudge.RULE,
     welcome_pack.RULE,
+    birthday_upcoming.RULE,
+    calendar_scene.RULE,
+    segment_changed.RULE,
 )

@@ -24,7 +24,7 @@ CountOn = Literal["paid", "placed"]
 
 
 def _fold(count_on: CountOn, zone: str) -> FoldParams:
-    return FoldParams(count_on=count_on, days=Days(zone), lifecycle=FOLD.lifecycle)
+    return structs.replace(FOLD, count_on=count_on, days=Days(zone))
 
 
 def _sums(user: User, params: FoldParams) -> Sums:

@@ -31,6 +31,7 @@ from typing import Any
 import msgspec
 import yaml
 from msgspec import Struct
+from msgspec.structs import replace
 
 from state import events
 from state.calendar import Duration, millis
@@ -73,8 +74,7 @@ def cases_of(path: Path) -> list[Case]:
 def run(case: Case, rules: dict[str, dict[str, Any]]) -> list[Decision]:
     """Play the case with these rules on, each with its overrides."""
     base = millis(datetime.fromisoformat(case.base))
-    count_on = case.fold.get("count_on", FOLD.count_on)
-    fold = FoldParams(count_on=count_on, days=FOLD.days, lifecycle=FOLD.lifecycle)
+    fold = _fold(case.fold)
     shop = Shop(plan_of(rules, case.policy, fold), lateness=Duration.parse(case.lateness))
     arrivals = []
     for number, written in enumerate(case.events, start=1):
@@ -88,6 +88,16 @@ def run(case: Case, rules: dict[str, dict[str, Any]]) -> list[Decision]:
         shop.take(event, arrival)
     shop.advance(FOREVER if case.until is None else base + Duration.parse(case.until) + 1)
     return shop.decisions
+
+
+def _fold(written: dict[str, Any]) -> FoldParams:
+    """The shop's settings under what a case says otherwise: `count_on`, or the values of a section."""
+    sections = {
+        name: replace(getattr(FOLD, name), **values)
+        for name, values in written.items()
+        if isinstance(values, dict)
+    }
+    return replace(FOLD, **{**written, **sections})
 
 
 def shown(decisions: list[Decision], case: Case) -> dict[str, list[dict[str, Any]]]:
