@@ -83,6 +83,15 @@ _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
     (events.RefundIssued, lambda c: {**c.order(), "amount": 3}),
     (events.Registered, _nothing),
     (events.ProfileUpdated, lambda c: {"timezone": c.name("zone"), "preferred_channels": ("sms",)}),
+    (
+        events.ProfileUpdated,
+        lambda c: {
+            "timezone": "America/New_York",
+            "preferred_channels": ("email",),
+            "birthday": c.random.choice(("02-29", "1990-12-31", "06-15", "13-45")),
+            "child_birthdays": c.random.choice((None, (), ("2020-07-01", "06-15"))),
+        },
+    ),
     (events.ConsentChanged, lambda c: {"channel": "sms", "granted": c.random.random() < 0.7}),
     (events.Unsubscribed, lambda c: {"trigger_id": "t", "channel": c.name("ch")}),
     (events.StockEdge, lambda c: {**c.sku(), "edge": c.random.choice(("low", "back")), "available": 2}),
