@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
@@ -103,6 +103,7 @@ def _expected(arrivals: list[Arrival]) -> list[Told]:
     return [Told("u1", 1, day, due) for day, due in said.items()]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_each_birthday_is_told_once_and_in_time(seed: int) -> None:
     chance = Random(seed)
