@@ -21,6 +21,8 @@ from state.tiers import MembershipParams
 _CLOCK_TIME = re.compile(r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
 _TOPIC = re.compile(r"^[a-zA-Z0-9._-]{1,249}$")
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
+_SCENE = re.compile(r"^[a-z][a-z0-9_]{0,31}\Z")
+_LEAST_DROPOUT = 0.001
 _LOOPBACK = ("localhost", "::1")
 
 
@@ -30,6 +32,8 @@ def problems_of(settings: Settings) -> Iterator[Problem]:
     yield from _name_problems(settings)
     yield from _watch_problems(settings)
     yield from _tier_problems(settings.membership)
+    yield from _segment_problems(settings)
+    yield from _model_problems(settings)
     if settings.sink.kind != settings.source.kind:
         message = f"{settings.sink.kind} with source.kind {settings.source.kind} is not supported"
         yield Problem("sink.kind", message, f"write {settings.source.kind}, or leave it out")
@@ -91,7 +95,11 @@ def notes_of(settings: Settings) -> Iterator[str]:
 
 def _time_problems(settings: Settings) -> Iterator[Problem]:
     quiet = settings.policy.quiet_hours
-    for path, zone in (("time.zone", settings.time.zone), ("policy.quiet_hours.zone", quiet.zone)):
+    zones = {"time.zone": settings.time.zone, "policy.quiet_hours.zone": quiet.zone}
+    for rule, params in settings.rules.items():
+        if hasattr(params, "zone"):
+            zones[f"rules.{rule}.zone"] = params.zone
+    for path, zone in zones.items():
         if not _zone_exists(zone):
             yield Problem(path, f"there is no time zone {zone!r}", _near_zone(zone))
     for path, text in (("policy.quiet_hours.start", quiet.start), ("policy.quiet_hours.end", quiet.end)):
@@ -102,6 +110,7 @@ def _time_problems(settings: Settings) -> Iterator[Problem]:
         "delivery.transaction_timeout": settings.delivery.transaction_timeout,
         "redis.user_ttl": settings.redis.user_ttl,
         "policy.frequency_cap.window": settings.policy.frequency_cap.window,
+        "rules.churn_risk.horizon": settings.rules["churn_risk"].horizon,
         **{f"lifecycle.{k}": v for k, v in msgspec.structs.asdict(settings.lifecycle).items()},
     }
     for path, value in must_last.items():
@@ -176,6 +185,35 @@ def _tier_problems(membership: MembershipParams) -> Iterator[Problem]:
                 yield Problem(f"{path}.{need}", f"{own} is less than {below} of the tier before", "ascending")
         if place > 0 and (tier.spend, tier.orders) == (tiers[place - 1].spend, tiers[place - 1].orders):
             yield Problem(path, "asks for no more than the tier before", "ascending in spend, orders or both")
+
+
+def _segment_problems(settings: Settings) -> Iterator[Problem]:
+    """Orders and money are kept by day for the longest window."""
+    rfm, longest = settings.rfm, WINDOWS_DAYS[-1]
+    for name in ("recency_within", "frequency_window", "monetary_window"):
+        value = getattr(rfm, name)
+        if not 0 < value <= longest * DAY:
+            yield Problem(
+                f"rfm.{name}", f"{value} is not above zero and at most {longest}d", "days are kept so long"
+            )
+    for name in settings.rules["calendar_scene"].scenes:
+        if not _SCENE.match(name):
+            message = f"{name!r} is not a name of small letters, digits and underscores"
+            yield Problem(f"rules.calendar_scene.scenes.{name}", message)
+
+
+def _model_problems(settings: Settings) -> Iterator[Problem]:
+    """A model needs all that was fitted, and a fit must have found that customers are lost at all."""
+    predict = settings.predict
+    if predict.model == "none":
+        return
+    for name, least in (("r", 0.0), ("alpha", 0.0), ("a", _LEAST_DROPOUT), ("b", 0.0)):
+        value = getattr(predict, name)
+        if value is None:
+            yield Problem(f"predict.{name}", f"{predict.model} needs it", "or write predict.model: none")
+        elif value <= 0 or value < least:
+            way_out = "the fit has found nobody who stops buying: write predict.model: none" if least else ""
+            yield Problem(f"predict.{name}", f"{value} is not above {least:g}", way_out)
 
 
 def _zone_exists(name: str) -> bool:

@@ -34,7 +34,7 @@ from triggers.catalog import RULES
 from triggers.plan import Plan
 from triggers.policy.catalog import GATES
 
-__all__ = ["ConfigError", "Problem", "describe", "load", "notes_of", "plan_of", "redacted_url"]
+__all__ = ["ConfigError", "Problem", "describe", "fold_of", "load", "notes_of", "plan_of", "redacted_url"]
 
 _HERE = Path(__file__).parent
 _HIDDEN = "(hidden)"
@@ -82,14 +82,20 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Sequence[str]
 
 def plan_of(settings: Settings) -> Plan:
     """Which rules and gates are on, as the triggers know it."""
-    fold = FoldParams(
+    gates = {gate.name: getattr(settings.policy, gate.name) for gate in GATES}
+    return Plan(fold_of(settings), settings.rules, gates, policy_enabled=settings.policy.enabled)
+
+
+def fold_of(settings: Settings) -> FoldParams:
+    """What the folds, the profile and the rules take from the settings beside their own."""
+    return FoldParams(
         count_on=settings.orders.count_on,
         days=Days(settings.time.zone),
         lifecycle=settings.lifecycle,
         membership=settings.membership,
+        segments=settings.rfm,
+        predict=settings.predict,
     )
-    gates = {gate.name: getattr(settings.policy, gate.name) for gate in GATES}
-    return Plan(fold, settings.rules, gates, policy_enabled=settings.policy.enabled)
 
 
 def describe(settings: Settings) -> str:

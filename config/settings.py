@@ -8,7 +8,9 @@ from msgspec import Meta, Struct
 
 from state.calendar import Duration
 from state.lifecycle import LifecycleParams
+from state.predict import PredictParams
 from state.redis_safety import Risk
+from state.segments import SegmentParams
 from state.tiers import MembershipParams
 from triggers.policy.consent import ConsentParams
 from triggers.policy.frequency_cap import FrequencyCapParams
@@ -166,6 +168,8 @@ class Settings(Section, frozen=True):
     orders: Orders
     lifecycle: LifecycleParams
     membership: MembershipParams
+    rfm: SegmentParams
+    predict: PredictParams
     delivery: Delivery
     policy: Policy
     http: Http

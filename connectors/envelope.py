@@ -10,6 +10,8 @@ import msgspec
 
 from connectors.codec import Rejected
 from state.calendar import iso
+from state.folding import FoldParams
+from state.segments import flags_of, group_of, segment_name
 from state.user import User
 from triggers.trigger import Candidate, Decision, Defer, Facts, Publish, Retract, Suppress, retraction_id
 
@@ -23,7 +25,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 def trigger_record(
-    decision: Decision, *, app: str, user: User, valid_for: int, facts: Facts, traceparent: str | None
+    decision: Decision,
+    *,
+    app: str,
+    user: User,
+    fold: FoldParams,
+    valid_for: int,
+    facts: Facts,
+    traceparent: str | None,
 ) -> Record:
     """A published decision as CloudEvents 1.0.2 structured JSON, with the attributes as `ce_` headers too.
 
@@ -35,7 +44,9 @@ def trigger_record(
     event = _attributes(candidate, candidate.id, kind, app, traceparent)
     event["expirytime"] = iso(candidate.at + valid_for)
     channel = outcome.channel if isinstance(outcome, Publish) else None
-    return _cloud_event(event, _trigger_data(candidate, channel, user, facts))
+    return _cloud_event(
+        event, _trigger_data(candidate, channel, user, _profile(user, decision.at, fold), facts)
+    )
 
 
 def retraction_record(decision: Decision, retracted: Retract, *, app: str, traceparent: str | None) -> Record:
@@ -85,7 +96,9 @@ def _cloud_event(event: dict[str, str], data: dict[str, Any]) -> Record:
     return event["subject"].encode(), _encode({**event, "data": data}), headers
 
 
-def _trigger_data(candidate: Candidate, channel: str | None, user: User, facts: Facts) -> dict[str, Any]:
+def _trigger_data(
+    candidate: Candidate, channel: str | None, user: User, profile: dict[str, Any], facts: Facts
+) -> dict[str, Any]:
     data: dict[str, Any] = {
         "rule": candidate.rule,
         "rule_version": candidate.version,
@@ -97,14 +110,19 @@ def _trigger_data(candidate: Candidate, channel: str | None, user: User, facts: 
         "offer": candidate.offer,
         "variant": None,
         "skus": [_sku(sku, user, facts) for sku in candidate.skus],
-        "profile": {
-            "segment": None,
-            "group": None,
-            "stage": user.lifecycle.stage,
-            "tier": None if user.own_membership is None else user.own_membership.tier,
-        },
+        "profile": profile,
     }
     return {**data, **candidate.fields, **data}  # a rule's own field never hides one of these
+
+
+def _profile(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
+    flags = flags_of(user, now, fold.segments, fold.days)
+    return {
+        "segment": segment_name(flags),
+        "group": group_of(flags),
+        "stage": user.lifecycle.stage,
+        "tier": None if user.own_membership is None else user.own_membership.tier,
+    }
 
 
 def _sku(sku: str, user: User, facts: Facts) -> dict[str, Any]:

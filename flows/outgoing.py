@@ -61,6 +61,7 @@ class Outgoing:
             decision,
             app=self._app,
             user=user,
+            fold=self._plan.fold,
             valid_for=self._plan.armed[rule].params.valid_for,
             facts=self._facts,
             traceparent=traceparent,

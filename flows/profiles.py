@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import redis
 
+from config.load import fold_of
 from config.settings import Settings
 from connectors.murmur2 import partition
 from flows.assemble import redis_client, redis_ledger, wall_ms
-from state.calendar import Days
 from state.ledger import Ledger
 from state.profile import profile
 from state.user import User, unpack
@@ -46,7 +46,7 @@ def read(settings: Settings, url: str, user_id: str) -> dict[str, Any] | None:
         client.close()
     if user is None or user.erased_at is not None:
         return None
-    return profile(user, wall_ms(), Days(settings.time.zone))
+    return profile(user, wall_ms(), fold_of(settings))
 
 
 def _living(ledger: Ledger, shards: int, user_id: str) -> User | None:

@@ -8,13 +8,14 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from config.load import fold_of
 from config.settings import Settings
 from connectors.file_log import FileLog, FilePublisher
 from connectors.files import FileWriter
 from flows import assemble
 from flows.assemble import Choices
 from flows.realtime import run_graph
-from state.calendar import Days
+from state.folding import FoldParams
 from state.ledger import MemoryLedger
 from state.profile import profile
 from state.user import unpack
@@ -64,20 +65,20 @@ def run(
     publisher.close()
     source.close()
     as_of = station.clock if until_ts is None else until_ts
-    users = _write_profiles(ledger, out_dir / "profiles.jsonl", as_of, Days(settings.time.zone))
+    users = _write_profiles(ledger, out_dir / "profiles.jsonl", as_of, fold_of(settings))
     return Summary(
         station.intake.records, users, *(_lines(out_dir / f"{name}.jsonl") for name in OUTPUTS[:3])
     )
 
 
-def _write_profiles(ledger: MemoryLedger, path: Path, as_of: int, days: Days) -> int:
+def _write_profiles(ledger: MemoryLedger, path: Path, as_of: int, fold: FoldParams) -> int:
     writer = FileWriter(path)
     written = 0
     for user_id in ledger.user_ids(0):
         blob = ledger.load_users([(0, user_id)])[0]
         user = unpack(blob or b"")
         if user.erased_at is None and user.alias_of is None:
-            writer.append([msgspec.json.encode(profile(user, as_of, days))])
+            writer.append([msgspec.json.encode(profile(user, as_of, fold))])
             written += 1
     writer.close()
     return written

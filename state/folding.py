@@ -9,17 +9,21 @@ from msgspec import Struct
 
 from state.lifecycle import LifecycleParams
 from state.patterns import Following
+from state.predict import PredictParams
+from state.segments import SegmentParams
 from state.tiers import MembershipParams
 from state.user import User
 
 
 class FoldParams(Struct, frozen=True, kw_only=True):
-    """What the operator chose about folding: when an order counts, day buckets, stages, tiers, patterns to follow."""
+    """What the operator chose about folding: when an order counts, day buckets, stages, tiers, segments, patterns."""
 
     count_on: Literal["paid", "placed"]
     days: Any  # state.calendar.Days
     lifecycle: LifecycleParams
     membership: MembershipParams
+    segments: SegmentParams
+    predict: PredictParams
     patterns: Following = Following()
 
 

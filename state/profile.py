@@ -5,47 +5,48 @@ from __future__ import annotations
 from typing import Any
 
 from state.activity import SESSIONS, VIEWS
-from state.calendar import Days, iso
+from state.calendar import WEEK, Days, iso
 from state.cart import Cart
 from state.contact import Contact
+from state.folding import FoldParams
 from state.membership import Membership
+from state.predict import PredictParams, alive_at, fit_of, no_purchase_at, rhythm_of
 from state.rfm import WINDOWS_DAYS, Rfm
+from state.segments import flags_of, group_of, segment_name
 from state.user import User
 
 
-def profile(user: User, now: int, days: Days) -> dict[str, Any]:
+def profile(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
     """The profile at `now` (epoch ms) in the shape of interface.md section 7.
 
-    Times are RFC 3339, money is minor units, windows are by the day numbers of `days`. What beckon does not
-    compute yet (scores, segments, predictions) is there and null.
+    Times are RFC 3339, money is minor units, windows are by the day numbers of `fold.days`. Segment and group are
+    those of the windows shown: segment_changed tells of a change only when it has settled. What beckon does not
+    compute yet (scores, most predictions) is there and null.
     """
+    days: Days = fold.days
     contact = user.own_contact or Contact()
     return {
         "user_id": user.user_id,
         "as_of": iso(now),
         "first_seen_at": _iso(user.first_seen_at),
         "last_seen_at": _iso(user.last_seen_at),
-        "rfm": _rfm(user, now, days),
+        "rfm": _rfm(user, now, fold),
         "activity": _activity(user, now, days),
         "cart": _cart(user),
         "lifecycle": {"stage": user.lifecycle.stage, "since": _iso(user.lifecycle.since)},
         "membership": _membership(user, now),
         "tags": {},
-        "predictions": {
-            "p_no_purchase_8w": None,
-            "p_alive": None,
-            "expected_orders_26w": None,
-            "expected_value": None,
-            "next_order_at": None,
-        },
+        "predictions": _predictions(user, now, fold.predict),
         "consent": {channel: consent.granted for channel, consent in sorted(contact.consent.items())},
         "recent_triggers": _recent_triggers(contact),
         "aliases": sorted(user.own_ties.aliases) if user.own_ties is not None else [],
     }
 
 
-def _rfm(user: User, now: int, days: Days) -> dict[str, Any]:
+def _rfm(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
     rfm, windows = user.own_rfm or Rfm(), {}
+    days: Days = fold.days
+    flags = flags_of(user, now, fold.segments, days)
     for width in WINDOWS_DAYS:
         orders, net_amount = rfm.window(now, width, days)
         windows[f"{width}d"] = {"orders": orders, "net_amount": net_amount}
@@ -56,9 +57,23 @@ def _rfm(user: User, now: int, days: Days) -> dict[str, Any]:
         "windows": windows,
         "scores": {"r": None, "f": None, "m": None},
         "cuts_version": None,
-        "flags": None,
-        "segment": None,
-        "group": None,
+        "flags": flags,
+        "segment": segment_name(flags),
+        "group": group_of(flags),
+    }
+
+
+def _predictions(user: User, now: int, params: PredictParams) -> dict[str, Any]:
+    fit, rhythm = fit_of(params), rhythm_of(user)
+    no_purchase = alive = None
+    if fit is not None and rhythm is not None:
+        no_purchase, alive = no_purchase_at(fit, rhythm, now, 8 * WEEK), alive_at(fit, rhythm, now)
+    return {
+        "p_no_purchase_8w": no_purchase,
+        "p_alive": alive,
+        "expected_orders_26w": None,
+        "expected_value": None,
+        "next_order_at": None,
     }
 
 

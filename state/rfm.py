@@ -18,7 +18,11 @@ KEPT_DAYS = WINDOWS_DAYS[-1] + GRACE_DAYS + 2  # the longest window, its partial
 
 
 class Rfm(Struct, array_like=True, gc=False):
-    """Orders counted (see orders.count_on) and net minor units (paid minus refunded), by day and for life."""
+    """Orders counted (see orders.count_on) and net minor units (paid minus refunded), by day and for life.
+
+    `purchase_days`: on how many days. Of days that have left the buckets it is not known which they were: an order
+    of such a day that comes, goes or moves here later is taken to be the only one of its day.
+    """
 
     orders_by_day: dict[int, int] = {}
     net_by_day: dict[int, int] = {}
@@ -26,6 +30,7 @@ class Rfm(Struct, array_like=True, gc=False):
     net_amount: int = 0
     first_order_at: int | None = None
     last_order_at: int | None = None
+    purchase_days: int = 0
 
     def add_order(self, ts: int, amount: int, days: Days) -> None:
         self.orders += 1
@@ -33,13 +38,20 @@ class Rfm(Struct, array_like=True, gc=False):
             self.first_order_at = ts
         if self.last_order_at is None or ts > self.last_order_at:
             self.last_order_at = ts
-        self._add(self.orders_by_day, days.of(ts), 1)
+        day = days.of(ts)
+        if self.orders_by_day.get(day, 0) <= 0:
+            self.purchase_days += 1
+        self._add(self.orders_by_day, day, 1)
         self.add_amount(ts, amount, days)
 
     def remove_order(self, ts: int, days: Days) -> None:
         """Undo the count of an order that was cancelled after it counted; its money goes by `add_amount`."""
         self.orders -= 1
-        self._add(self.orders_by_day, days.of(ts), -1)
+        day = days.of(ts)
+        self._add(self.orders_by_day, day, -1)
+        if self.orders_by_day.get(day, 0) <= 0:
+            self.purchase_days = max(self.purchase_days - 1, 0)
+        self.purchase_days = min(self.purchase_days, self.orders)
 
     def add_amount(self, ts: int, amount: int, days: Days) -> None:
         """A refund is a negative amount on the day of the refund."""
@@ -48,6 +60,8 @@ class Rfm(Struct, array_like=True, gc=False):
 
     def unite(self, other: Rfm) -> None:
         """Two ids are one person: sums add up."""
+        shared = self.orders_by_day.keys() & other.orders_by_day.keys()
+        self.purchase_days += other.purchase_days - len(shared)
         for buckets, more in (
             (self.orders_by_day, other.orders_by_day),
             (self.net_by_day, other.net_by_day),

@@ -28,6 +28,7 @@ _PARTS = (
     "community",
     "scenes",
     "patterns",
+    "standing",
 )
 
 

@@ -26,6 +26,7 @@ from state.purchases import Purchases
 from state.rfm import Rfm
 from state.scenes import Scenes
 from state.service import Service
+from state.standing import Standing
 
 LAYOUT = 1
 MARK_BYTES = 8  # the hash of an event id
@@ -59,6 +60,7 @@ class User(Struct, array_like=True, gc=False):
     own_community: Community | None = None
     own_scenes: Scenes | None = None
     own_patterns: Patterns | None = None
+    own_standing: Standing | None = None
 
     # Most people look around and no more: a part that nobody has asked for costs nothing, in memory or in
     # Redis (nil). It comes into being when first asked for; the `own_` names look without asking.
@@ -147,6 +149,12 @@ class User(Struct, array_like=True, gc=False):
         if self.own_patterns is None:
             self.own_patterns = Patterns()
         return self.own_patterns
+
+    @property
+    def standing(self) -> Standing:
+        if self.own_standing is None:
+            self.own_standing = Standing()
+        return self.own_standing
 
     @property
     def alias_of(self) -> str | None:

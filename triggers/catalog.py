@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from triggers.rules import (
     back_in_stock,
+    birthday_upcoming,
+    calendar_scene,
     cart_abandoned,
     checkin_streak,
     churn_risk,
@@ -18,6 +20,7 @@ from triggers.rules import (
     referral_reward,
     replenishment,
     return_care,
+    segment_changed,
     share_reward,
     spend_milestone,
     stage_changed,
@@ -53,4 +56,7 @@ RULES: tuple[Rule, ...] = (
     complaint_care.RULE,
     checkin_streak.RULE,
     share_reward.RULE,
+    birthday_upcoming.RULE,
+    calendar_scene.RULE,
+    segment_changed.RULE,
 )

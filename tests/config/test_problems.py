@@ -19,6 +19,9 @@ def problems(
     return caught.value.problems
 
 
+_XMAS = "{when: {fixed: 12-24}, days_before: 1, at_time: '10:00', audience: [core], offer: null}"
+
+
 @pytest.mark.parametrize(
     ("override", "path", "message", "suggestion"),
     [
@@ -83,6 +86,52 @@ def problems(
         ("rules.points_expiring.before=[]", "rules.points_expiring", "at least one", ""),
         ("rules.spend_milestone.ladder=[500, 500]", "rules.spend_milestone", "ascending order", ""),
         ("rules.spend_milestone.ladder=[]", "rules.spend_milestone", "at least one", ""),
+        ("rfm.frequency_window=400d", "rfm.frequency_window", "at most 365d", "days are kept so long"),
+        ("rules.birthday_upcoming.before=8d", "rules.birthday_upcoming", "days from 1d to 7d", ""),
+        ("rules.birthday_upcoming.before=36h", "rules.birthday_upcoming", "not a number of days", ""),
+        ("rules.birthday_upcoming.at_time=10", "rules.birthday_upcoming.at_time", "is not a text", ""),
+        (
+            "rules.birthday_upcoming.zone=Asia/Shangai",
+            "rules.birthday_upcoming.zone",
+            "no time zone",
+            "did you mean Asia/Shanghai?",
+        ),
+        (
+            "rules.calendar_scene.scenes.member_day.when={weekly: null, solar_term: dongzi}",
+            "rules.calendar_scene.scenes.member_day.when",
+            "no solar term 'dongzi'",
+            "",
+        ),
+        (
+            "rules.calendar_scene.scenes.double_eleven.when.fixed=13-40",
+            "rules.calendar_scene.scenes.double_eleven.when",
+            "'13-40' is no day of the year",
+            "",
+        ),
+        (
+            "rules.calendar_scene.scenes.mid_autumn.when.lunar=08-31",
+            "rules.calendar_scene.scenes.mid_autumn.when",
+            "no day of a lunar year",
+            "",
+        ),
+        (
+            "rules.calendar_scene.scenes.mid_autumn.when.weekly=friday",
+            "rules.calendar_scene.scenes.mid_autumn.when",
+            "says weekly and lunar; give exactly one",
+            "",
+        ),
+        (
+            "rules.calendar_scene.scenes.mid_autumn.audience=[vip]",
+            "rules.calendar_scene.scenes.mid_autumn",
+            "'vip' is no audience",
+            "",
+        ),
+        (
+            f"rules.calendar_scene.scenes.Xmas={_XMAS}",
+            "rules.calendar_scene.scenes.Xmas",
+            "small letters",
+            "",
+        ),
         ("sink=kafka", "sink.kind", "kafka with source.kind files is not supported", "write files"),
         ("http.port", "http.port", "--set has no value", "section.key=value"),
         ("kafka.bootstrap_servers=@here", "", "not YAML", "quotes"),
@@ -251,3 +300,17 @@ def test_all_that_is_wrong_with_the_tiers_is_told_at_once() -> None:
         "membership.tiers[3].name": "is empty",
         "membership.tiers[3]": "asks for no more than the tier before",
     }
+
+
+def test_a_model_without_its_parameters_and_one_that_found_no_loss_are_refused() -> None:
+    missing = problems("predict.model=mbg_nbd", "predict.a=0.0001", "predict.r=0.5")
+
+    assert [problem.path for problem in missing] == ["predict.alpha", "predict.a", "predict.b"]
+    assert "needs it" in missing[0].message
+    assert "nobody who stops buying" in missing[1].suggestion
+
+
+def test_a_default_scene_can_be_taken_out() -> None:
+    settings = load(None, {}, ["rules.calendar_scene.scenes.member_day=null"])
+
+    assert settings.rules["calendar_scene"].scenes["member_day"] is None

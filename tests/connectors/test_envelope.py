@@ -17,6 +17,7 @@ from connectors.envelope import dead_letter, dead_letter_line, decision_record, 
 from state.calendar import HOUR
 from state.items import Item
 from state.user import User
+from tests.triggers.shop import FOLD
 from triggers.trigger import Candidate, Decision, Defer, Outcome, Publish, Reason, Suppress
 
 AT = 1_790_003_600_000
@@ -52,7 +53,7 @@ def record_of(
     user.cart.add(AT - HOUR, "e2", "k1", 2, 1999, None)
     user.lifecycle.stage = "active"
     key, value, headers = trigger_record(
-        decision, app="shop", user=user, valid_for=24 * HOUR, facts=facts, traceparent=traceparent
+        decision, app="shop", user=user, fold=FOLD, valid_for=24 * HOUR, facts=facts, traceparent=traceparent
     )
     assert key is not None
     return key, json.loads(value), dict(headers)

@@ -8,11 +8,12 @@ from connectors import metrics
 from console.live import Tally
 from console.report import end_lines, profile_lines, replayed, start_lines
 from flows.replay import Summary
-from state.calendar import DAY, Days
+from state.calendar import DAY
 from state.cart import CartLine
 from state.contact import Sent
 from state.profile import profile
 from state.user import User
+from tests.triggers.shop import FOLD
 from triggers.trigger import Candidate, Decision, Publish, Reason, Suppress
 
 NOON = 1_790_000_000_000 // DAY * DAY + DAY // 2
@@ -94,7 +95,7 @@ def test_a_profile_is_readable_and_a_dash_is_unknown() -> None:
     user.contact.set_consent("sms", granted=True, ts=NOON)
     user.contact.note_sent(Sent("id-1", "winback", 1, "", NOON, True))
 
-    text = "\n".join(profile_lines(profile(user, NOON, Days()), "CNY"))
+    text = "\n".join(profile_lines(profile(user, NOON, FOLD), "CNY"))
 
     for part in (
         "user u1 as of 2026-09-21T12:00:00Z; money in minor units of CNY",
@@ -108,7 +109,7 @@ def test_a_profile_is_readable_and_a_dash_is_unknown() -> None:
 
 
 def test_a_profile_of_which_nothing_is_known_says_so() -> None:
-    lines = list(profile_lines(profile(User.new("u1"), NOON, Days()), "CNY"))
+    lines = list(profile_lines(profile(User.new("u1"), NOON, FOLD), "CNY"))
 
     assert "  cart       empty" in lines
     assert "  triggers   none" in lines

@@ -8,6 +8,7 @@ from pathlib import Path
 from connectors.envelope import trigger_record
 from console.triggers_doc import DATA_FIELDS, triggers_markdown
 from state.user import User
+from tests.triggers.shop import FOLD
 from triggers.trigger import Candidate, Decision, Publish
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "triggers.md"
@@ -24,7 +25,7 @@ def test_the_common_fields_are_those_of_a_trigger() -> None:
     decision = Decision(candidate, Publish("sms"), 0, {})
 
     _, value, _ = trigger_record(
-        decision, app="a", user=User.new("u1"), valid_for=1, facts=lambda _: None, traceparent=None
+        decision, app="a", user=User.new("u1"), fold=FOLD, valid_for=1, facts=lambda _: None, traceparent=None
     )
 
     assert list(json.loads(value)["data"]) == list(DATA_FIELDS)

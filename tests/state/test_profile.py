@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from state import events
@@ -9,12 +10,14 @@ from state.calendar import DAY, HOUR, Days, Duration
 from state.contact import Sent
 from state.fold import apply
 from state.lifecycle import LifecycleParams
+from state.predict import PredictParams
 from state.profile import profile
 from state.user import User
 from tests.triggers.shop import FOLD
 
 NOON = 1_790_000_000_000 // DAY * DAY + 12 * HOUR  # 2026-09-21T12:00:00Z
 UTC = Days("UTC")
+AT_UTC = replace(FOLD, days=UTC)
 
 LIFECYCLE = LifecycleParams(
     new_for=Duration(30 * DAY),
@@ -83,7 +86,7 @@ def view(number: int, ts: int) -> events.UserEvent:
 
 
 def test_a_user_of_whom_nothing_is_known_is_all_null_and_zero() -> None:
-    assert profile(User.new("u1"), NOON, UTC) == NOTHING_KNOWN
+    assert profile(User.new("u1"), NOON, AT_UTC) == NOTHING_KNOWN
 
 
 def test_what_happened_is_there_in_the_documented_shape() -> None:
@@ -114,6 +117,9 @@ def test_what_happened_is_there_in_the_documented_shape() -> None:
                 "90d": {"orders": 1, "net_amount": 2998},
                 "365d": {"orders": 2, "net_amount": 7998},
             },
+            "flags": "101",
+            "segment": "growing_high_value",
+            "group": "potential",
         },
         "activity": {"views_7d": 1, "views_30d": 2, "sessions_7d": 0, "sessions_30d": 1, "views_48h": 1},
         "cart": {
@@ -123,7 +129,7 @@ def test_what_happened_is_there_in_the_documented_shape() -> None:
         "lifecycle": {"stage": "active", "since": "2026-09-18T12:00:00Z"},
         "consent": {"email": False, "sms": True},
     }
-    assert profile(user, NOON, UTC) == expected
+    assert profile(user, NOON, AT_UTC) == expected
 
 
 def test_tier_and_points_are_there_once_known() -> None:
@@ -133,18 +139,19 @@ def test_tier_and_points_are_there_once_known() -> None:
         events.PointsSpent(event_id="p3", ts=NOON - HOUR, points=10),
     )
     user.membership.tier = "silver"
-    assert profile(user, NOON - HOUR, UTC)["membership"] == {"tier": "silver", "points": 49}
-    assert profile(user, NOON + 1, UTC)["membership"] == {"tier": "silver", "points": 0}
+    assert profile(user, NOON - HOUR, AT_UTC)["membership"] == {"tier": "silver", "points": 49}
+    assert profile(user, NOON + 1, AT_UTC)["membership"] == {"tier": "silver", "points": 0}
 
 
 def test_a_window_begins_with_its_first_day_in_the_shop_s_zone() -> None:
     """7 days before noon of the 21st in Shanghai is the 14th, which began at 16:00 UTC of the 13th."""
     shanghai = Days("Asia/Shanghai")
+    at_shanghai = replace(FOLD, days=shanghai)
     begins = NOON - 7 * DAY - 20 * HOUR
     user = after(view(1, begins), view(2, begins - 1), days=shanghai)
 
-    assert profile(user, NOON, shanghai)["activity"]["views_7d"] == 1
-    assert profile(user, NOON + DAY, shanghai)["activity"]["views_7d"] == 0
+    assert profile(user, NOON, at_shanghai)["activity"]["views_7d"] == 1
+    assert profile(user, NOON + DAY, at_shanghai)["activity"]["views_7d"] == 0
 
 
 def test_what_was_sent_is_listed_the_newest_first() -> None:
@@ -152,7 +159,7 @@ def test_what_was_sent_is_listed_the_newest_first() -> None:
     user.contact.note_sent(Sent("id-1", "winback", 1, "sms", NOON - DAY, True))
     user.contact.note_sent(Sent("id-2", "stage_changed", 1, "", NOON, False))
 
-    assert profile(user, NOON, UTC)["recent_triggers"] == [
+    assert profile(user, NOON, AT_UTC)["recent_triggers"] == [
         {"id": "id-2", "rule": "stage_changed", "at": "2026-09-21T12:00:00Z", "channel": None},
         {"id": "id-1", "rule": "winback", "at": "2026-09-20T12:00:00Z", "channel": "sms"},
     ]
@@ -162,7 +169,19 @@ def test_reading_changes_nothing() -> None:
     user = after(*order(1, NOON, 100), view(1, NOON))
     before = repr(user)
 
-    first, second = profile(user, NOON, UTC), profile(user, NOON, UTC)
+    first, second = profile(user, NOON, AT_UTC), profile(user, NOON, AT_UTC)
 
     assert first == second
     assert repr(user) == before
+
+
+def test_with_a_fitted_model_the_profile_predicts() -> None:
+    cdnow = PredictParams(model="mbg_nbd", r=0.524838, alpha=6.182992, a=0.891356, b=1.613999)
+    user = after(*order(1, NOON - 300 * DAY, 100), *order(2, NOON - 100 * DAY, 100))
+
+    told = profile(user, NOON, replace(AT_UTC, predict=cdnow))["predictions"]
+
+    weeks = 6.182992 + 300 / 7
+    alive = 1 / (1 + 0.891356 / 2.613999 * (weeks / (6.182992 + 200 / 7)) ** 1.524838)
+    assert told["p_alive"] == pytest.approx(alive)
+    assert told["p_no_purchase_8w"] == pytest.approx(1 - alive * (1 - (weeks / (weeks + 8)) ** 1.524838))

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from state import union
 from state.calendar import DAY, Days
 from state.fold import apply
 from state.folding import FoldParams
@@ -75,6 +76,39 @@ def test_the_first_and_last_order_are_known_by_the_event_that_counted(
     counted = sorted((ts, o.order_id + mark) for o in orders if (ts := o.counted_at(count_on)) is not None)
     expected: Any = (counted[0][1], counted[-1][1]) if counted else (None, None)
     assert (user.orders.first_counted, user.orders.last_counted) == expected
+
+
+@given(orders=shopping(), data=st.data())
+def test_purchase_days_are_counted_exactly_within_a_year(orders: list[Bought], data: st.DataObject) -> None:
+    """In any order, with cancellations, and by two ids that turn out to be one person."""
+    year = [_within_a_year(order) for order in orders]
+    sent = data.draw(st.permutations(told(year)))
+    here, there = User.new("u1"), User.new("u2")
+    known_there = {order.order_id for order in year if data.draw(st.booleans())}
+    for event in sent:
+        apply(there if getattr(event, "order_id", "") in known_there else here, event, FOLD)
+    union.unite(here, there, FOLD)
+    days = {ts // DAY for order in year if (ts := order.counted_at("paid")) is not None}
+    assert here.rfm.purchase_days == len(days)
+
+
+def _within_a_year(order: Bought) -> Bought:
+    """On one of 30 days of it, so that orders share days."""
+    moved = NOW // DAY * DAY - order.placed_at // DAY % 30 * 12 * DAY + order.placed_at % DAY
+    paid_at = None if order.paid_at is None else moved + 1
+    return structs.replace(order, placed_at=moved, paid_at=paid_at)
+
+
+def test_of_days_long_gone_an_order_is_taken_to_be_the_only_one() -> None:
+    user = User.new("u1")
+    for name, ts in (("o1", NOW), ("o2", NOW - 400 * DAY), ("o3", NOW - 400 * DAY)):
+        for event in told([Bought(name, ts, ts, None, 1, ())]):
+            apply(user, event, FOLD)
+    assert user.rfm.purchase_days == 3
+    cancelled = [Bought(name, NOW, NOW, NOW, 1, ()) for name in ("o1", "o2", "o3")]
+    for event in told(cancelled)[2::3]:
+        apply(user, event, FOLD)
+    assert (user.rfm.orders, user.rfm.purchase_days) == (0, 0)
 
 
 def test_cancelling_the_last_order_makes_the_one_before_the_last() -> None:

@@ -33,6 +33,7 @@ from typing import Any
 import msgspec
 import yaml
 from msgspec import Struct
+from msgspec.structs import replace
 
 from state import events
 from state.calendar import Duration, millis
@@ -78,11 +79,7 @@ def cases_of(path: Path) -> list[Case]:
 def run(case: Case, rules: dict[str, dict[str, Any]]) -> list[Decision]:
     """Play the case with these rules on, each with its overrides."""
     base = millis(datetime.fromisoformat(case.base))
-    chosen: dict[str, Any] = dict(case.fold)
-    if "keep_for" in chosen:
-        keep_for = Duration.parse(chosen.pop("keep_for"))
-        chosen["membership"] = msgspec.structs.replace(FOLD.membership, keep_for=keep_for)
-    fold = msgspec.structs.replace(FOLD, **chosen)
+    fold = _fold(case.fold)
     shop = Shop(plan_of(rules, case.policy, fold), lateness=Duration.parse(case.lateness))
     arrivals = []
     for number, written in enumerate(case.events, start=1):
@@ -101,6 +98,23 @@ def run(case: Case, rules: dict[str, dict[str, Any]]) -> list[Decision]:
         shop.take(event, arrival)
     shop.advance(FOREVER if case.until is None else base + Duration.parse(case.until) + 1)
     return shop.decisions
+
+
+def _fold(written: dict[str, Any]) -> FoldParams:
+    """The shop's settings under what a case says otherwise: `count_on`, or the values of a section."""
+    sections = {
+        name: replace(
+            section := getattr(FOLD, name),
+            **{key: _like(getattr(section, key), values[key]) for key in values},
+        )
+        for name, values in written.items()
+        if isinstance(values, dict)
+    }
+    return replace(FOLD, **{**written, **sections})
+
+
+def _like(known: Any, value: Any) -> Any:
+    return Duration.parse(value) if isinstance(known, Duration) and isinstance(value, str) else value
 
 
 def shown(decisions: list[Decision], case: Case) -> dict[str, list[dict[str, Any]]]:

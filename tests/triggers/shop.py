@@ -13,6 +13,8 @@ from state.calendar import Days, Duration
 from state.folding import FoldParams
 from state.items import Item, apply_item
 from state.lifecycle import LifecycleParams
+from state.predict import PredictParams
+from state.segments import SegmentParams
 from state.tiers import MembershipParams, Tier
 from state.user import User, pack, unpack
 from triggers.decide import on_event, wake
@@ -49,6 +51,15 @@ FOLD = FoldParams(
         ),
         keep_for=days(30),
     ),
+    segments=SegmentParams(
+        by="thresholds",
+        recency_within=days(30),
+        frequency_window=days(90),
+        frequency_orders=3,
+        monetary_window=days(365),
+        monetary_spend=1000,
+    ),
+    predict=PredictParams(model="none", r=None, alpha=None, a=None, b=None),
 )
 
 

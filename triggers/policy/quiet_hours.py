@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
 
 from state.calendar import millis
+from state.local_time import zone_named
 from triggers.policy.gate import Gate, Proposal
 from triggers.trigger import Defer, Reason, Suppress
 
@@ -34,7 +33,7 @@ def refuse(proposal: Proposal, params: QuietHoursParams) -> Suppress | Defer | N
 
 def ends_at(now: int, zone: str, params: QuietHoursParams) -> int | None:
     """When the quiet hours in which `now` lies are over; None outside them. Local wall time, DST included."""
-    info = _zone(zone) or _zone(params.zone)
+    info = zone_named(zone) or zone_named(params.zone)
     local = datetime.fromtimestamp(now / 1000, tz=info)
     start, end = _minutes(params.start), _minutes(params.end)
     minute = local.hour * 60 + local.minute
@@ -45,14 +44,6 @@ def ends_at(now: int, zone: str, params: QuietHoursParams) -> int | None:
     if start > end and minute >= start:
         over += timedelta(days=1)
     return millis(over.astimezone(UTC))
-
-
-@lru_cache(maxsize=1024)
-def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None  # a shop's typo in one profile must not stop the flow; the policy's zone serves
 
 
 def _minutes(text: str) -> int:

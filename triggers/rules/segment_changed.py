@@ -1,0 +1,111 @@
+"""Whose RFM segment or group is another one now?
+
+Thresholds are those of `rfm` in the settings (state/segments.py). A change is told `settle_for` after it came about if
+it has stood all the while, so nobody flaps between two segments; `from` is what was told before, null for the first.
+As every group is made of segments, a change of group is one of segment too. What comes late changes the segment with
+the next order, session or timer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from state import events
+from state.calendar import Duration, earliest, in_words
+from state.folding import FoldParams
+from state.segments import flags_of, group_of, next_change_at, segment_name
+from state.user import User
+from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+
+NAME = "segment_changed"
+
+
+class Params(RuleParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`settle_for`: a change must stand for so long."""
+
+    settle_for: Duration
+
+
+def evaluate(asked: Asked, params: Params) -> Candidate | None:
+    user, fold = asked.user, asked.fold
+    # Asked about an event that came out of order: the segment goes by what is already decided.
+    now = user.decided_at
+    flags = flags_of(user, now, fold.segments, fold.days)
+    known = user.own_standing
+    if flags == (None if known is None else known.flags):
+        if known is not None:
+            known.settle()
+        return None
+    known = user.standing
+    if known.since is None or flags != known.coming:
+        known.coming, known.since = flags, now
+        known.anchor = f"{flags}@{now}" if asked.event is None else asked.event.event_id
+    due = known.since + params.settle_for
+    if not asked.passed(due):
+        return None
+    before, anchor = known.flags, known.anchor
+    known.flags = flags
+    known.settle()
+    return Candidate(
+        rule=NAME,
+        version=RULE.version,
+        user_id=user.user_id,
+        step=1,
+        anchor=anchor,
+        at=due,
+        reason=f"segment changed from {segment_name(before) or 'none'} to {segment_name(flags) or 'none'}"
+        f" {in_words(params.settle_for)} ago",
+        fields={
+            "from": segment_name(before),
+            "to": segment_name(flags),
+            "from_group": group_of(before),
+            "to_group": group_of(flags),
+            "flags": flags,
+        },
+        offer=params.offer,
+    )
+
+
+def wake_at(user: User, params: Params, fold: FoldParams) -> int | None:
+    known = user.own_standing
+    settled = None if known is None or known.since is None else known.since + params.settle_for
+    return earliest(settled, next_change_at(user, fold.segments, fold.days))
+
+
+def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
+    """As long as nothing newer has been told."""
+    return None if asked.user.standing.flags == candidate.fields["flags"] else Reason.STALE
+
+
+def concerns(user: User, event: Any) -> bool:
+    """A session changes nothing; it finds customers from before the rule, and those changed by what came late."""
+    return event.__class__ is not events.SessionStarted or (
+        user.has_ordered and NAME not in (user.own_wakes or ())
+    )
+
+
+RULE = Rule(
+    name=NAME,
+    version=1,
+    question="Whose RFM segment or group is another one now?",
+    params=Params,
+    on=(
+        events.OrderPlaced,
+        events.OrderPaid,
+        events.OrderCancelled,
+        events.RefundIssued,
+        events.SessionStarted,
+    ),
+    evaluate=evaluate,
+    wake_at=wake_at,
+    holds=holds,
+    concerns=concerns,
+    swayed_by=(events.SessionStarted,),
+    fields={
+        "from": "the segment told before, null if none was",
+        "to": "the segment now, null when no order counts any more",
+        "from_group": "the group told before: core, potential, wakeup or null",
+        "to_group": "the group now",
+        "flags": "R, F and M of the segment now as three digits, 1 is better; null as `to`",
+    },
+)
