@@ -23,6 +23,7 @@ class Sent(Struct, array_like=True, gc=False):
     """One published trigger; `counts` is False for transactional rules, which no cap sees.
 
     `anchor`, `due` and `skus` are kept where the rule can be refuted by an event that comes late; `retracted`: it was.
+    `instant`: an event called for it, so that what happened in the same moment does not refute it.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Sent(Struct, array_like=True, gc=False):
     due: int = -1
     skus: list[str] = []
     retracted: bool = False
+    instant: bool = False
 
 
 class Episode(Struct, array_like=True, gc=False):

@@ -115,7 +115,12 @@ def _retract(user: User, event: Any, plan: Plan, decisions: list[Decision]) -> N
     kind = event.__class__
     for sent in user.contact.sent:
         armed = plan.armed.get(sent.rule)
-        if sent.due < event.ts or sent.retracted or armed is None or armed.rule.refuted is None:
+        if (
+            sent.due - sent.instant < event.ts
+            or sent.retracted
+            or armed is None
+            or armed.rule.refuted is None
+        ):
             continue
         if kind in plan.refuted_by[sent.rule] and armed.rule.refuted(user, event, sent, armed.params):
             sent.retracted = True
@@ -198,6 +203,7 @@ def _judge(candidate: Candidate, armed: Armed, asked: Asked, plan: Plan, try_cla
             sent = Sent(candidate.id, candidate.rule, candidate.step, channel or "", asked.now, counts)
             if armed.rule.refuted is not None:
                 sent.anchor, sent.due, sent.skus = candidate.anchor, candidate.at, list(candidate.skus)
+                sent.instant = asked.event is not None
             user.contact.note_sent(sent)
     return _record(candidate, outcome, asked)
 

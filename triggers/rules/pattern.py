@@ -173,7 +173,7 @@ RULE = Rule(
     refuted=refuted,
     fields={
         "pattern": "the name under which it is declared",
-        "definition": "eight digits that change when the pattern does",
+        "definition": "eight characters that change when the pattern does",
         "order_id": "the order, of a pattern `by: order`",
     },
 )
