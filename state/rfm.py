@@ -76,11 +76,10 @@ class Rfm(Struct, array_like=True, gc=False):
     def window(self, now: int, width_days: int, days: Days) -> tuple[int, int]:
         """(orders, net minor units) of the last `width_days` days."""
         first, last = days.of(now - width_days * DAY), days.of(now)
-        orders = sum(n for day, n in self.orders_by_day.items() if first <= day <= last)
-        return orders, sum(n for day, n in self.net_by_day.items() if first <= day <= last)
+        return _between(self.orders_by_day, first, last), _between(self.net_by_day, first, last)
 
     def net_between(self, first_day: int, last_day: int) -> int:
-        return sum(net for day, net in self.net_by_day.items() if first_day <= day <= last_day)
+        return _between(self.net_by_day, first_day, last_day)
 
     def leaving(self, now: int, width_days: int, days: Days) -> Iterator[tuple[int, int, int]]:
         """What time alone will do to a window: (when a day leaves it, orders and net minor units from then on)."""
@@ -107,3 +106,11 @@ class Rfm(Struct, array_like=True, gc=False):
         if day > newest:
             for old in [d for d in buckets if d <= day - KEPT_DAYS]:
                 del buckets[old]
+
+
+def _between(buckets: dict[int, int], first: int, last: int) -> int:
+    total = 0
+    for day, amount in buckets.items():  # half the time of sum() over a generator
+        if first <= day <= last:
+            total += amount
+    return total

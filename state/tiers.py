@@ -46,14 +46,17 @@ class MembershipParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """None of a tier that the settings do not know."""
         return next((rank for rank, tier in enumerate(self.tiers) if tier.name == name), None)
 
+    def earned(self, sums: Sums) -> int:
+        """The tier for these sums."""
+        orders, net = sums
+        rank = len(self.tiers) - 1
+        while rank > 0 and (net < self.tiers[rank].spend or orders < self.tiers[rank].orders):
+            rank -= 1
+        return rank
+
     def rank_after(self, held: int | None, year: Sums, kept: Sums) -> int:
         """The tier of who has these sums and held another before."""
-        return max(self._earned(year), min(held or 0, self._earned(kept)))
-
-    def _earned(self, sums: Sums) -> int:
-        orders, net = sums
-        above = enumerate(self.tiers[1:], start=1)
-        return max((rank for rank, tier in above if net >= tier.spend and orders >= tier.orders), default=0)
+        return max(self.earned(year), min(held or 0, self.earned(kept)))
 
 
 def rank_of(user: User, params: MembershipParams, days: Days) -> int | None:
@@ -62,7 +65,10 @@ def rank_of(user: User, params: MembershipParams, days: Days) -> int | None:
     if rfm is None or (rfm.orders <= 0 and held is None):
         return None
     now = user.decided_at
-    return params.rank_after(held, rfm.window(now, YEAR_DAYS, days), rfm.window(now, params.kept_days, days))
+    reached = params.earned(rfm.window(now, YEAR_DAYS, days))
+    if reached >= (held or 0):
+        return reached
+    return max(reached, min(held or 0, params.earned(rfm.window(now, params.kept_days, days))))
 
 
 def held_rank(user: User, params: MembershipParams) -> int | None:
@@ -83,8 +89,17 @@ def ahead(rfm: Rfm, now: int, params: MembershipParams, days: Days) -> Iterator[
 
 def next_change_at(user: User, params: MembershipParams, days: Days) -> int | None:
     """From when on the tier is another than the one held, if nothing happens; None if it stays."""
-    held, rfm = held_rank(user, params), user.own_rfm
+    held, rfm, now = held_rank(user, params), user.own_rfm, user.decided_at
     if held is None or rfm is None:
         return None
-    moments = ahead(rfm, user.decided_at, params, days)
+    if rank_of(user, params, days) != held:
+        return now
+    if min(rfm.net_by_day.values(), default=0) >= 0:
+        # What leaves only lowers the sums: nothing rises, and what keeps the tier goes last.
+        if held == 0:
+            return None
+        need = params.tiers[held]
+        leaving = rfm.leaving(now, params.kept_days, days)
+        return next((when for when, orders, net in leaving if net < need.spend or orders < need.orders), None)
+    moments = ahead(rfm, now, params, days)
     return next((moment for moment, *sums in moments if params.rank_after(held, *sums) != held), None)

@@ -94,6 +94,13 @@ def test_a_trigger_reads_as_interface_md_shows() -> None:
     }
 
 
+def test_the_tier_is_the_one_last_found() -> None:
+    user = User.new("u1")
+    user.membership.tier = "gold"
+    _, value, _ = trigger_record(decided(), app="shop", user=user, valid_for=1, facts=facts, traceparent=None)
+    assert json.loads(value)["data"]["profile"]["tier"] == "gold"
+
+
 def test_headers_repeat_the_attributes_for_those_who_do_not_parse() -> None:
     _, event, headers = record_of(decided(), TRACE)
     for name in ("id", "type", "source", "time", "subject"):

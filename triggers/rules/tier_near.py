@@ -34,7 +34,10 @@ class Params(RuleParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def evaluate(asked: Asked, params: Params) -> Candidate | None:
     user, fold = asked.user, asked.fold
-    near, known, counted = _near(user, params, fold), user.own_membership, just_counted(asked)
+    known, counted = user.own_membership, just_counted(asked)
+    if counted is None and (known is None or known.near is None):
+        return None  # nothing to tell, and nothing told that may be over
+    near = _near(user, params, fold)
     again = near is not None and known is not None and known.near is not None and near.tier == known.near.tier
     if known is not None and not again and not isinstance(asked.event, events.OrderPlaced | events.OrderPaid):
         known.near = None  # not at a purchase: at the very moment at which a day leaves, that comes first
