@@ -108,7 +108,7 @@ def test_both_are_told_of_a_first_order_once_also_where_it_is_taken_back_and_mad
     referrer, referee, _ = ids
     flow = _referral(tmp_path, referrer, referee)
     assert flow.users()[referrer].ties.referees == {referee: START + 11}
-    amount = {"amount": 1} if undone == "refund_issued" else {}
+    amount: dict[str, Any] = {"amount": 1} if undone == "refund_issued" else {}
     flow.write(event(undone, 20, referee, order_id="o1", **amount))
     flow.run()
     assert flow.users()[referrer].ties.referees == {}
