@@ -67,9 +67,15 @@ def united(history: list[tuple[str, Any]], order: list[str]) -> User:
 def facts(user: User) -> dict[str, Any]:
     """All that does not depend on the order of things."""
     orders = {
-        order_id: replace(order, refunds={}, counted_at=None) if order.cancelled_at is not None else order
+        order_id: replace(order, cared=False, paired=0)  # what rules have said goes by when they were asked
+        if order.cancelled_at is None
+        else replace(order, cared=False, paired=0, refunds={}, counted_at=None)
         for order_id, order in user.orders.by_id.items()
     }
+    bought = [
+        {key: replace(each, told=-1) for key, each in shelf.items()}
+        for shelf in (user.purchases.skus, user.purchases.categories)
+    ]
     rfm, activity, cart, contact = user.rfm, user.activity, user.cart, user.contact
     return {
         "seen": (user.first_seen_at, user.last_seen_at, user.registered_at, user.registered_event),
@@ -87,7 +93,7 @@ def facts(user: User) -> dict[str, Any]:
         "favourites": (user.favourites.skus, user.favourites.gone),
         "lots": {name: (lot.points, lot.expires_at, lot.granted_at) for name, lot in _lots(user).items()},
         "consent": contact.consent,
-        "bought": (user.purchases.skus, user.purchases.categories),
+        "bought": bought,
         "ties": (user.ties.referrer, user.ties.referred_at, user.ties.referees),
         "visits": (activity.sessions, activity.visits),
         "community": (user.community.followed_at, user.community.last_day, user.community.shares),
