@@ -15,7 +15,7 @@ from tests.triggers.golden import plan_of
 from tests.triggers.shop import FOLD
 from triggers.rules import churn_risk
 
-PARAMS = plan_of({"churn_risk": {}}, None).armed["churn_risk"].params
+PARAMS: Any = plan_of({"churn_risk": {}}, None).armed["churn_risk"].params
 WARNED = Sent("id", "churn_risk", 1, "sms", 130 * DAY, True, "$known", 130 * DAY)
 
 
