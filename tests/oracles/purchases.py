@@ -67,7 +67,8 @@ class Ledger(Struct):
 
 def shopping(chance: Random, *, at_most: int = 8) -> list[Any]:
     """Up to so many orders: placed, mostly paid, some cancelled or refunded."""
-    ts, history = START, []
+    ts = START
+    history: list[Any] = []
     for number in range(chance.randrange(1, at_most + 1)):
         ts += chance.choice(PAUSES) + chance.randrange(MINUTE)
         about: dict[str, Any] = {"user_id": "u1", "order_id": f"o{number}"}

@@ -60,7 +60,8 @@ def _falls_on(born: str, day: date) -> bool:
 
 
 def _history(chance: Random) -> list[Any]:
-    ts, history = START, []
+    ts = START
+    history: list[Any] = []
     for number in range(chance.randrange(1, 14)):
         ts += chance.choice(PAUSES) + chance.randrange(MINUTE)
         about: dict[str, Any] = {"event_id": f"e{number}", "ts": ts, "user_id": "u1"}

@@ -39,8 +39,9 @@ def _warned(arrivals: list[Arrival], *, model: bool) -> list[Warned]:
 def _silence(x: int, first: int, last: int, now: int) -> float:
     """Probability of no purchase in the 8 weeks after `now`, by MBG/NBD, as it stands in the papers."""
     so_far, until_last = (now - first) / WEEK, (last - first) / WEEK
-    alive = 1 / (1 + A / (B + x) * ((ALPHA + so_far) / (ALPHA + until_last)) ** (R + x))
-    return 1 - alive * (1 - ((ALPHA + so_far) / (ALPHA + so_far + 8)) ** (R + x))
+    alive: float = 1 / (1 + A / (B + x) * ((ALPHA + so_far) / (ALPHA + until_last)) ** (R + x))
+    none_if_alive: float = ((ALPHA + so_far) / (ALPHA + so_far + 8)) ** (R + x)
+    return 1 - alive * (1 - none_if_alive)
 
 
 def _due(known: Ledger, *, model: bool) -> tuple[int, str] | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, get_args
 from zoneinfo import ZoneInfo
 
@@ -143,16 +144,22 @@ def _next(scenes: Mapping[str, Scene], zone: ZoneInfo, at: int, last: str) -> tu
 
 
 def _dues(scenes: Mapping[str, Scene], zone: ZoneInfo, at: int, last: str) -> Iterator[tuple[int, str, date]]:
+    today = date_at(at, zone)
     for name, scene in scenes.items():
         since = at if name > last else at + 1
-        before = timedelta(days=scene.days_before)
-        day = next_date(scene.when, date_at(since, zone) + before)
-        while day is not None:
-            due = moment(day - before, scene.at_time, zone)
-            if due >= since:
-                yield due, name, day
-                break
-            day = next_date(scene.when, day + timedelta(days=1))
+        found = _due_from(scene, zone, today)
+        while found is not None and found[0] < since:
+            found = _due_from(scene, zone, found[1] - timedelta(days=scene.days_before - 1))
+        if found is not None:
+            yield found[0], name, found[1]
+
+
+@lru_cache(maxsize=4096)  # the same few dates for every user of a time zone
+def _due_from(scene: Scene, zone: ZoneInfo, first: date) -> tuple[int, date] | None:
+    """When the scene is due next, on the day `first` or later, and the date it is about."""
+    before = timedelta(days=scene.days_before)
+    day = next_date(scene.when, first + before)
+    return None if day is None else (moment(day - before, scene.at_time, zone), day)
 
 
 def _belongs(asked: Asked, scene: Scene) -> bool:
