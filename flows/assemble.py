@@ -32,7 +32,8 @@ from flows.shard import Shard
 from flows.station import Cadence, Station
 from flows.wall import Wall
 from state.events import TOPICS
-from state.ledger import Ledger, MemoryLedger, Store
+from state.ledger import Ledger, Store
+from state.memory_ledger import MemoryLedger
 from state.redis_ledger import RedisLedger
 from state.user import LAYOUT
 from state.values import LAST_TS

@@ -15,7 +15,7 @@ from flows import assemble
 from flows.assemble import Choices
 from flows.realtime import run_graph
 from state.calendar import Days
-from state.ledger import MemoryLedger
+from state.memory_ledger import MemoryLedger
 from state.profile import profile
 from state.user import unpack
 from triggers.trigger import Decision

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from state.ledger import Commit, Entry, Ledger, LedgerError, MemoryLedger, Opened, Store
+from state.ledger import Commit, Entry, Ledger, LedgerError, Opened, Store
+from state.memory_ledger import MemoryLedger
 from state.redis_ledger import RedisLedger
 
 

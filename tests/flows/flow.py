@@ -22,7 +22,7 @@ from flows import assemble
 from flows.assemble import Choices
 from flows.station import Station
 from state import events
-from state.ledger import MemoryLedger
+from state.memory_ledger import MemoryLedger
 from state.user import User, unpack
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000

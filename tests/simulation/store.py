@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from state.ledger import Blob, Commit, MemoryLedger, Opened
+from state.ledger import Blob, Commit, Opened
+from state.memory_ledger import MemoryLedger
 from state.redis_ledger import StoreUnavailable
 from tests.simulation.world import Process, World
 
