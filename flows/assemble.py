@@ -107,13 +107,14 @@ def redis_ledger(settings: Settings, client: redis.Redis) -> RedisLedger:
         user_ttl_seconds=settings.redis.user_ttl // 1000,
         watch_ttl_seconds=settings.redis.watch_ttl // 1000,
         watchers_per_sku=settings.engine.watchers_per_sku,
+        audience_users=settings.engine.audience_users,
         accepted_risks=settings.redis.accepted_risks,
     )
 
 
 def ledger_of(settings: Settings, redis_url: str) -> Store:
     if settings.state.kind == "memory":
-        return MemoryLedger(settings.engine.watchers_per_sku)
+        return MemoryLedger(settings.engine.watchers_per_sku, settings.engine.audience_users)
     return redis_ledger(settings, redis_client(settings, redis_url))
 
 

@@ -57,7 +57,7 @@ def run(
         max_bytes=assemble.LINE_LIMIT,
         closed=True,
     )
-    ledger = MemoryLedger(engine.watchers_per_sku)
+    ledger = MemoryLedger(engine.watchers_per_sku, engine.audience_users)
     publisher = FilePublisher(out_dir, {role: role for role in assemble.OUTPUTS}, partitions=1)
     station = assemble.station_of(settings, source, ledger, publisher, choices)
     run_graph(station)

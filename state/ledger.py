@@ -1,7 +1,7 @@
 """Where does a shard's state live between events? The Ledger protocol; in memory and in Redis: the modules beside it.
 
 A shard is one partition of the input; its ledger is the unit of commit. Everything a commit changes
-(owner and version, marks, users, timers, watchers, items, outbox) changes together or not at all.
+(owner and version, marks, users, timers, watchers, audiences, calls, items, outbox) changes together or not at all.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Opened(Struct):
 
     `clock`: the latest event time, `watermark`: up to when timers have fired. `trimmed_to`: the cursor when the
     outbox was last trimmed; `scan_from`: no record published before this place of the journal may come again
-    (-1: never said). `publisher`: the name under which the owner before published.
+    (-1: never said). `publisher`: the name under which the owner before published. `calls`: as in Commit.
     """
 
     version: int
@@ -51,13 +51,15 @@ class Opened(Struct):
     scan_from: int = -1
     publisher: str = ""
     outbox: list[Entry] = []
+    calls: dict[str, Blob] = {}
 
 
 class Commit(Struct):
     """One atomic change of a shard, on condition that (`owner`, `version`) are still what the caller knows.
 
     `users`: packed blobs by id. `timers`: due time by user id, None removes. `watchers`: (sku, user, at), and
-    `unwatch`: (sku, user) who no longer is one. `trim`: how many entries leave the head of the outbox.
+    `unwatch`: (sku, user) who no longer is one. `joins` and `leaves`: (audience, user). `calls`: what is called out to
+    many and is not over, by name, None removes. `trim`: how many entries leave the head of the outbox.
     """
 
     owner: str
@@ -69,6 +71,9 @@ class Commit(Struct):
     timers: dict[str, int | None] = {}
     watchers: list[tuple[str, str, int]] = []
     unwatch: list[tuple[str, str]] = []
+    joins: list[tuple[str, str]] = []
+    leaves: list[tuple[str, str]] = []
+    calls: dict[str, Blob | None] = {}
     items: dict[str, Blob] = {}
     outbox: list[Entry] = []
     seq: int = 0
@@ -109,6 +114,9 @@ class Ledger(Protocol):
 
     def load_watchers(self, shard: int, sku: str, limit: int) -> list[str]:
         """Users who lately watched a SKU, the latest first."""
+
+    def load_audience(self, shard: int, audience: str, after: str, limit: int) -> list[str]:
+        """The next users of an audience by id, from the one after `after`; "" is before all."""
 
     def claim(self, shard: int, key: str, claimant: str, limit: int) -> bool:
         """Take one of `limit` places; the same claimant may ask again and has it still."""

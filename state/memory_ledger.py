@@ -1,8 +1,8 @@
-"""Where does a shard's state live in a replay, and in tests? In dictionaries: what RedisLedger does, without a server."""
+"""Where does a shard's state live in a replay, and in tests? In dictionaries, without a server."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
@@ -25,6 +25,8 @@ class _Shard(Struct):
     due: dict[str, int] = {}
     timers: list[tuple[int, str]] = []
     watchers: dict[str, dict[str, int]] = {}
+    audiences: dict[str, list[str]] = {}
+    calls: dict[str, Blob] = {}
     outbox: list[Entry] = []
     claims: dict[str, set[str]] = {}
 
@@ -32,8 +34,9 @@ class _Shard(Struct):
 class MemoryLedger:
     """For replay and tests: what RedisLedger does, in dictionaries."""
 
-    def __init__(self, watchers_per_sku: int) -> None:
+    def __init__(self, watchers_per_sku: int, audience_users: int = 1_000_000) -> None:
         self._watchers_per_sku = watchers_per_sku
+        self._audience_users = audience_users
         self._shards: dict[int, _Shard] = {}
         self._answers: list[bool] = []
         self._recorded: dict[str, str] = {}
@@ -66,7 +69,7 @@ class MemoryLedger:
         before, kept.publisher = kept.publisher, publisher
         kept.owner, kept.version = owner, kept.version + 1
         so_far = kept.clock, kept.watermark, kept.seq, kept.trimmed_to, kept.scan_from
-        return Opened(kept.version, dict(kept.marks), *so_far, before, [*kept.outbox])
+        return Opened(kept.version, dict(kept.marks), *so_far, before, [*kept.outbox], dict(kept.calls))
 
     def begin_commit(self, shard: int, commit: Commit) -> None:
         kept = self._shard(shard)
@@ -84,6 +87,13 @@ class MemoryLedger:
             self._watch(kept, sku, user_id, at)
         for sku, user_id in commit.unwatch:
             kept.watchers.get(sku, {}).pop(user_id, None)
+        for audience, user_id in commit.joins:
+            self._join(kept.audiences.setdefault(audience, []), user_id)
+        for audience, user_id in commit.leaves:
+            self._leave(kept.audiences.get(audience, []), user_id)
+        kept.calls.update({name: blob for name, blob in commit.calls.items() if blob is not None})
+        for name in [name for name, blob in commit.calls.items() if blob is None]:
+            kept.calls.pop(name, None)
         del kept.outbox[: commit.trim]
         kept.outbox.extend(commit.outbox)
         kept.seq, kept.trimmed_to, kept.scan_from = commit.seq, commit.trimmed_to, commit.scan_from
@@ -117,6 +127,11 @@ class MemoryLedger:
         watchers = self._shard(shard).watchers.get(sku, {})
         return sorted(watchers, key=lambda user: (-watchers[user], user))[:limit]
 
+    def load_audience(self, shard: int, audience: str, after: str, limit: int) -> list[str]:
+        members = self._shard(shard).audiences.get(audience, [])
+        first = bisect_right(members, after)
+        return members[first : first + limit]
+
     def claim(self, shard: int, key: str, claimant: str, limit: int) -> bool:
         places = self._shard(shard).claims.setdefault(key, set())
         if claimant not in places and len(places) < limit:
@@ -147,3 +162,14 @@ class MemoryLedger:
         watchers[user_id] = max(at, watchers.get(user_id, at))
         if len(watchers) > self._watchers_per_sku:
             del watchers[min(watchers, key=lambda user: (watchers[user], user))]
+
+    def _join(self, members: list[str], user_id: str) -> None:
+        place = bisect_left(members, user_id)
+        if members[place : place + 1] != [user_id] and len(members) < self._audience_users:
+            members.insert(place, user_id)
+
+    @staticmethod
+    def _leave(members: list[str], user_id: str) -> None:
+        place = bisect_left(members, user_id)
+        if members[place : place + 1] == [user_id]:
+            del members[place]

@@ -72,7 +72,7 @@ class Flow:
         self.directory, self.partitions = directory, partitions
         self._overrides = overrides
         self.change()
-        self.ledger = MemoryLedger(self.settings.engine.watchers_per_sku)
+        self.ledger = MemoryLedger(self.settings.engine.watchers_per_sku, self.settings.engine.audience_users)
 
     def write(self, *said: dict[str, Any]) -> None:
         """Append events to their topics, on the partitions of their keys."""

@@ -151,6 +151,10 @@ class SimulatedLedger:
         self._io("load watchers")
         return self._store.ledger.load_watchers(shard, sku, limit)
 
+    def load_audience(self, shard: int, audience: str, after: str, limit: int) -> list[str]:
+        self._io("load audience")
+        return self._store.ledger.load_audience(shard, audience, after, limit)
+
     def claim(self, shard: int, key: str, claimant: str, limit: int) -> bool:
         self._io("claim")
         return bool(self._store.do(lambda ledger: ledger.claim(shard, key, claimant, limit)))
