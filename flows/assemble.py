@@ -39,9 +39,7 @@ from state.user import LAYOUT
 from state.values import LAST_TS
 from triggers.trigger import Decision
 
-LINE_LIMIT = (
-    16 * 1024 * 1024
-)  # a longer line of a file log is cut in its dead letter; memory is bounded by it
+LINE_LIMIT = 16 * 1024 * 1024  # a longer line of a file log is cut in its dead letter; it bounds memory
 # Key and value of a dead letter on Kafka; with its headers it must fit a topic of default settings (1,000,000
 # bytes in librdkafka): one that nobody takes would stop the triggers behind it for ever.
 DEAD_LETTER_BYTES = 950_000
@@ -247,10 +245,8 @@ def _desk_of(
 ) -> Desk:
     plan = plan_of(settings)
     facts = ItemFacts(ledger, shards, source.partitions["inventory"])
-    per_rule = settings.kafka.triggers_per_rule
-    outgoing = Outgoing(
-        plan, facts, app=settings.app, triggers_per_rule=per_rule, on_decision=choices.on_decision
-    )
+    per_rule, on_decision = settings.kafka.triggers_per_rule, choices.on_decision
+    outgoing = Outgoing(plan, facts, app=settings.app, triggers_per_rule=per_rule, on_decision=on_decision)
     return Desk(
         plan,
         ledger,
@@ -261,6 +257,8 @@ def _desk_of(
         allowed_lateness=settings.time.allowed_lateness,
         watchers_limit=settings.engine.watchers_per_sku,
         timers_limit=settings.engine.loaded_timers,
+        called_users=settings.engine.called_users,
+        audience_limit=settings.engine.audience_users,
     )
 
 

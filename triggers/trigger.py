@@ -147,6 +147,9 @@ class Rule(Struct, frozen=True, kw_only=True):
     - `holds(asked, candidate, params)`: asked at the moment of sending, also after a deferral: None if the
       facts still stand, else the reason they do not.
     - `concerns(user, event)`: a cheap look at frequent events; False spares the rule both questions.
+    - `audience(event, params)`: of a call to many in `on` (state/calls.py), to whose ears it must come
+      (state/audience.py); None: nobody's.
+    - `reaches(user, event, params)`: False spares a user of that audience the call, which would change nothing.
     - `refuted(user, event, sent, params)`: an event of `refuted_by` has come that happened at or before the due time
       of what was sent; does it show that this should never have been sent? `user` already knows the event.
     - `swayed_by`: events after which the rule is not asked, but would answer a wake-up otherwise; one that
@@ -162,6 +165,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     wake_at: Callable[[User, Any, FoldParams], int | None] | None = None
     holds: Callable[[Asked, Candidate, Any], Reason | None]
     concerns: Callable[[User, Any], bool] | None = None
+    audience: Callable[[Any, Any], str | None] | None = None
+    reaches: Callable[[User, Any, Any], bool] | None = None
     swayed_by: tuple[type, ...] = ()
     refuted_by: tuple[type, ...] = ()
     refuted: Callable[[User, Any, Sent, Any], bool] | None = None

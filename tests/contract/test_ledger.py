@@ -19,8 +19,9 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[Store]:
         made = MemoryLedger(watchers_per_sku=3, audience_users=4)
     else:
         client = redis.Redis.from_url(request.getfixturevalue("redis_url"))
-        limits = {"watchers_per_sku": 3, "audience_users": 4}
-        made = RedisLedger(client, "t", user_ttl_seconds=60, watch_ttl_seconds=60, **limits)
+        made = RedisLedger(
+            client, "t", user_ttl_seconds=60, watch_ttl_seconds=60, watchers_per_sku=3, audience_users=4
+        )
     made.prepare(4, 1)
     yield made
     made.close()
