@@ -59,19 +59,21 @@ class Scenes(Struct, array_like=True, gc=False):
     called_to: int = -1
 
     def hear_alert(self, heard: HeardAlert) -> bool:
-        """False if it is known."""
-        if any(alert.id == heard.id for alert in self.alerts):
+        """False if it is known, or over."""
+        if heard.ends_at <= heard.at or any(alert.id == heard.id for alert in self.alerts):
             return False
         self.alerts = _alerts([*self.alerts, heard])
         return True
 
     def hear_stage(self, heard: HeardStage) -> bool:
-        """Said again, only its end and whom it is for can be new; False if it is known."""
+        """Said again, only its end and whom it is for can be new; False if all is known, or it is over."""
         for known in self.stages:
             if known.name == heard.name:
                 is_new = (known.ends_at, known.audience) != (heard.ends_at, heard.audience)
                 known.ends_at, known.audience = heard.ends_at, heard.audience
                 return is_new
+        if heard.ends_at <= heard.at:
+            return False
         self.stages = _stages([*self.stages, heard])
         return True
 
@@ -97,6 +99,8 @@ class Scenes(Struct, array_like=True, gc=False):
         for stage in other.stages:
             known = stages.setdefault(stage.name, stage)
             if known is not stage:
+                last = max(known, stage, key=lambda each: (each.at, each.ends_at))
+                known.ends_at, known.audience = last.ends_at, last.audience
                 known.at, known.begun = min(known.at, stage.at), known.begun or stage.begun
                 known.told = known.told or stage.told
         self.stages = _stages([*stages.values()])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from triggers.rules import (
     back_in_stock,
+    campaign_stage,
     cart_abandoned,
     churn_risk,
     first_order_nudge,
     low_stock,
     payment_pending,
     stage_changed,
+    weather_scene,
     welcome_pack,
     winback,
 )
@@ -25,4 +27,6 @@ RULES: tuple[Rule, ...] = (
     winback.RULE,
     first_order_nudge.RULE,
     welcome_pack.RULE,
+    weather_scene.RULE,
+    campaign_stage.RULE,
 )

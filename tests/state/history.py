@@ -15,6 +15,7 @@ START = 1_780_000_000_000
 USER = "u1"
 
 Fields = dict[str, Any]
+_STAGES = ("warmup", "burst", "encore")
 
 
 class Choice:
@@ -38,9 +39,13 @@ def happening(chance: Random, number: int, ts: int, variety: int = 4) -> Any:
     """One event of a random kind; `variety` SKUs, orders, ... to choose from. Never an erasure."""
     kind, fields = chance.choice(_KINDS)
     about: Fields = {"event_id": f"e{number}", "ts": ts}
-    if kind is not events.StockEdge:
+    if issubclass(kind, events.UserEvent):
         about["user_id"] = USER
-    return kind(**about, **fields(Choice(chance, variety)))
+    said = fields(Choice(chance, variety))
+    if "lasts" in said:
+        about["starts_at"] = ts + said.pop("after")
+        about["ends_at"] = about["starts_at"] + said.pop("lasts")
+    return kind(**about, **said)
 
 
 @st.composite
@@ -60,6 +65,13 @@ def _nothing(_: Choice) -> Fields:
 
 def _lines(c: Choice) -> tuple[events.Line, ...]:
     return tuple(events.Line(sku=c.name("k"), quantity=1, category="tea") for _ in range(2))
+
+
+def _time(c: Choice) -> Fields:
+    return {
+        "after": c.random.choice((-DAY, 0, MINUTE, DAY, 7 * DAY)),
+        "lasts": c.random.choice((1, DAY, 20 * DAY)),
+    }
 
 
 _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
@@ -82,7 +94,15 @@ _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
     (events.OrderDelivered, Choice.order),
     (events.RefundIssued, lambda c: {**c.order(), "amount": 3}),
     (events.Registered, _nothing),
-    (events.ProfileUpdated, lambda c: {"timezone": c.name("zone"), "preferred_channels": ("sms",)}),
+    (
+        events.ProfileUpdated,
+        lambda c: {"timezone": c.name("zone"), "preferred_channels": ("sms",), "region": c.name("r")},
+    ),
+    (events.WeatherAlert, lambda c: {**_time(c), "region": c.name("r"), "condition": "rain"}),
+    (
+        events.CampaignStage,
+        lambda c: {**_time(c), "campaign": c.name("d"), "stage": c.random.choice(_STAGES)},
+    ),
     (events.ConsentChanged, lambda c: {"channel": "sms", "granted": c.random.random() < 0.7}),
     (events.Unsubscribed, lambda c: {"trigger_id": "t", "channel": c.name("ch")}),
     (events.StockEdge, lambda c: {**c.sku(), "edge": c.random.choice(("low", "back")), "available": 2}),

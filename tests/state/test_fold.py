@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state import activity, cart, contact, events, favourites, orders, rfm, user
+from state import activity, cart, contact, events, favourites, orders, rfm, scenes, user
 from state.calendar import HOUR
 from state.contact import Contact, Sent
 from state.fold import apply
@@ -40,6 +40,8 @@ def _limits(known: User) -> dict[str, tuple[int, int]]:
         "unfavoured": (len(known.favourites.gone), favourites.FAVOURITES_LIMIT),
         "consent": (len(said.consent), contact.CHANNELS_LIMIT),
         "alerts": (len(said.alerts), contact.ALERTS_LIMIT),
+        "weather alerts": (len(known.scenes.alerts), scenes.ALERTS_LIMIT),
+        "stages": (len(known.scenes.stages), scenes.STAGES_LIMIT),
     }
 
 

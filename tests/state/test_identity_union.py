@@ -84,7 +84,8 @@ def facts(user: User) -> dict[str, Any]:
         "gone": (cart.gone, cart.cleared_at),
         "favourites": (user.favourites.skus, user.favourites.gone),
         "consent": contact.consent,
-        "profile": (contact.timezone, contact.preferred_channels, contact.profile_at),
+        "profile": (contact.timezone, contact.preferred_channels, contact.profile_at, contact.region),
+        "scenes": (user.scenes.alerts, user.scenes.stages),
     }
 
 

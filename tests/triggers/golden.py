@@ -12,6 +12,7 @@ A file is a list of cases:
       events:                        # `user_id` u1 and ids e1, e2, ... by position unless given
         - {at: 0s, type: cart_item_added, sku: k1, quantity: 1, price: 100}
         - {at: 5m, arrives: 2h, type: order_placed, ...}   # happened at 5m, read at 2h
+        - {at: 5m, type: weather_alert, starts_at: 1d, ends_at: 2d, ...}  # for whom it concerns; times from the base
       until: 3h                      # timers due by then have fired; default: all of them
       expect:                        # what is published: exactly these, in order, every field given
         - {at: 1h, step: 1, anchor: e1, skus: [k1]}
@@ -48,6 +49,7 @@ POLICY: dict[str, dict[str, Any]] = {
     "quiet_hours": {"start": "21:30", "end": "08:30", "zone": "UTC"},
     "frequency_cap": {"marketing": 2, "window": "7d"},
 }
+_OF_NOBODY = ("stock_changed", "price_changed", "weather_alert", "campaign_stage")
 _EVENT: Any = reduce(lambda union, topic: union | topic, events.TOPICS.values())  # type: ignore[operator]
 
 
@@ -81,8 +83,11 @@ def run(case: Case, rules: dict[str, dict[str, Any]]) -> list[Decision]:
         fields: dict[str, Any] = {"event_id": f"e{number}", **written}
         at = Duration.parse(fields.pop("at"))
         arrives = Duration.parse(fields.pop("arrives", str(at)))
-        if fields["type"] not in ("stock_changed", "price_changed"):
+        if fields["type"] not in _OF_NOBODY:
             fields.setdefault("user_id", "u1")
+        for moment in ("starts_at", "ends_at"):
+            if moment in fields:
+                fields[moment] = base + Duration.parse(fields[moment])
         arrivals.append((base + arrives, msgspec.convert({**fields, "ts": base + at}, _EVENT)))
     for arrival, event in sorted(arrivals, key=lambda arrival: arrival[0]):
         shop.take(event, arrival)
