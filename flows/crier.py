@@ -100,5 +100,6 @@ class Crier:
 
     def _tell(self, shard: Shard, calling: Calling, user_id: str) -> None:
         user = shard.users[user_id]
-        if self._persons.belongs(shard, user, calling.audience) and user.scenes.called_to < calling.number:
+        heard = user.own_scenes is not None and user.own_scenes.called_to >= calling.number
+        if not heard and self._persons.belongs(shard, user, calling.audience):
             self._persons.call(shard, user, calling.content)
