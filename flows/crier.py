@@ -73,7 +73,7 @@ class Crier:
         elif self.begin(shard, event):
             metrics.CALLS_TOLD.inc()
             call_id = id_of("call", event.__class__.__name__, event.event_id)
-            self._letters.to_all(shard, Call(event_id=call_id, ts=event.ts, content=event))
+            self._letters.to_all(shard, Call(event_id=call_id, ts=event.ts, about=event))
 
     def begin(self, shard: Shard, content: Any) -> bool:
         """False if nobody is concerned, or it was known."""

@@ -259,7 +259,7 @@ class Desk:
         elif isinstance(event, events.Letter):
             self._letters.deliver(shard, event)
         elif isinstance(event, events.Call):
-            self._crier.begin(shard, event.content)
+            self._crier.begin(shard, event.about)
         elif event.__class__ in CONTEXT_EVENTS:
             self._crier.announce(shard, event)
         elif event.__class__ in ITEM_EVENTS:

@@ -33,9 +33,9 @@ Context = WeatherAlert | CampaignStage
 
 
 class Call(Event, frozen=True, gc=False, kw_only=True):
-    """To a shard: something for whom it concerns among its users."""
+    """To a shard: what many of its users may have to hear of."""
 
-    content: Context
+    about: Context
 
 
 class Calling(Struct, array_like=True, gc=False):

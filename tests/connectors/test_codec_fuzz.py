@@ -101,6 +101,9 @@ NAMED: dict[str, st.SearchStrategy[Any]] = {
     | st.builds(letters.UserMoved, event_id=ids, ts=times, from_id=ids, state=st.binary(max_size=64))
     | st.builds(letters.ReferralPaid, event_id=ids, ts=times, referee_id=ids),
 }
+NAMED["about"] = st.builds(
+    events.WeatherAlert, event_id=ids, ts=times, region=ids, condition=ids, starts_at=times, ends_at=times
+)
 COUNTS = {"quantity", "points"}
 AMOUNTS = {"price", "total", "amount", "available", "likes"}
 TIMES = {"expires_at", "starts_at", "ends_at", "since"}

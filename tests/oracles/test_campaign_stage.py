@@ -22,7 +22,8 @@ STEP = {"warmup": 1, "encore": 3}
 
 
 def history_of(chance: Random, length: int) -> list[Any]:
-    ts, history, stages = START, [], 0
+    history: list[Any] = []
+    ts, stages = START, 0
     for number in range(length):
         ts += chance.choice((1, MINUTE, 7 * MINUTE, 11 * MINUTE, HOUR, 5 * HOUR))
         about: dict[str, Any] = {"event_id": f"e{number}", "ts": ts}
@@ -33,7 +34,7 @@ def history_of(chance: Random, length: int) -> list[Any]:
                 stages += 1
                 starts = ts + chance.choice((-HOUR, 0, 15 * MINUTE, 3 * HOUR, 9 * HOUR))
                 ends = starts + chance.choice((2 * HOUR, 20 * HOUR, 3 * DAY))
-                what = {
+                what: dict[str, Any] = {
                     "campaign": chance.choice(("c1", "c2")),
                     "stage": chance.choice(("warmup", "burst", "encore")),
                 }

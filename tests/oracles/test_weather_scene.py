@@ -21,7 +21,8 @@ GOOD_FOR = {(condition, each) for condition, many in CONDITIONS.items() for each
 
 
 def history_of(chance: Random, length: int) -> list[Any]:
-    ts, history, alerts = START, [], 0
+    history: list[Any] = []
+    ts, alerts = START, 0
     for number in range(length):
         ts += chance.choice((1, MINUTE, 7 * MINUTE, HOUR, 5 * HOUR))
         about: dict[str, Any] = {"event_id": f"e{number}", "ts": ts}
@@ -31,7 +32,7 @@ def history_of(chance: Random, length: int) -> list[Any]:
             alerts += 1
             starts = ts + chance.choice((-HOUR, 0, 3 * HOUR, 4 * HOUR, 9 * HOUR))
             ends = starts + chance.choice((2 * HOUR, 6 * HOUR, 40 * HOUR))
-            what = {
+            what: dict[str, Any] = {
                 "region": chance.choice(REGIONS),
                 "condition": chance.choice(("rain", "rain", "heat", "fog")),
             }
