@@ -210,7 +210,7 @@ def test_who_has_an_event_meanwhile_is_told_before_it(tmp_path: Path) -> None:
 def test_who_has_joined_but_is_not_in_the_ledger_yet_is_told(tmp_path: Path) -> None:
     slow = ("engine.commit_interval=300ms", "engine.commit_age=300ms", "engine.batch_records=10")
     flow = Flow(tmp_path, "engine.called_users=2", *slow, *ONLY)
-    flow.write(*(each for user in USERS[:9] for each in settles(0, user)), alert(MINUTE))
+    flow.write(*(each for n, user in enumerate(USERS[:9]) for each in settles(10 * n, user)), alert(MINUTE))
     flow.run()
     assert told(flow) == {(user, "rain"): 1 for user in USERS[:9]}
 
