@@ -92,6 +92,8 @@ class Engine(Section, frozen=True):
     batch_records: Positive
     queued_records: Positive
     watchers_per_sku: Positive
+    audience_users: Positive
+    called_users: Positive
     loaded_timers: Positive
     heartbeat: Duration
 

@@ -54,6 +54,15 @@ DLQ_RECORDS = _counter(
     "topic",
     "reason",
 )
+CALLS = _counter(
+    "calls_total",
+    "Weather alerts and campaign stages by what became of them: told, nobody (no rule that is on cares, or an audience "
+    "that is not known), late.",
+    "result",
+)
+CALLS_TOLD = CALLS.labels(result="told")
+CALLS_FOR_NOBODY = CALLS.labels(result="nobody")
+CALLS_LATE = CALLS.labels(result="late")
 SOURCE_LAG = _gauge(
     "source_lag_records", "Records of a partition not read yet, as last seen.", "topic", "partition"
 )

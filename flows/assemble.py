@@ -32,15 +32,14 @@ from flows.shard import Shard
 from flows.station import Cadence, Station
 from flows.wall import Wall
 from state.events import TOPICS
-from state.ledger import Ledger, MemoryLedger, Store
+from state.ledger import Ledger, Store
+from state.memory_ledger import MemoryLedger
 from state.redis_ledger import RedisLedger
 from state.user import LAYOUT
 from state.values import LAST_TS
 from triggers.trigger import Decision
 
-LINE_LIMIT = (
-    16 * 1024 * 1024
-)  # a longer line of a file log is cut in its dead letter; memory is bounded by it
+LINE_LIMIT = 16 * 1024 * 1024  # a longer line of a file log is cut in its dead letter; it bounds memory
 # Key and value of a dead letter on Kafka; with its headers it must fit a topic of default settings (1,000,000
 # bytes in librdkafka): one that nobody takes would stop the triggers behind it for ever.
 DEAD_LETTER_BYTES = 950_000
@@ -106,13 +105,14 @@ def redis_ledger(settings: Settings, client: redis.Redis) -> RedisLedger:
         user_ttl_seconds=settings.redis.user_ttl // 1000,
         watch_ttl_seconds=settings.redis.watch_ttl // 1000,
         watchers_per_sku=settings.engine.watchers_per_sku,
+        audience_users=settings.engine.audience_users,
         accepted_risks=settings.redis.accepted_risks,
     )
 
 
 def ledger_of(settings: Settings, redis_url: str) -> Store:
     if settings.state.kind == "memory":
-        return MemoryLedger(settings.engine.watchers_per_sku)
+        return MemoryLedger(settings.engine.watchers_per_sku, settings.engine.audience_users)
     return redis_ledger(settings, redis_client(settings, redis_url))
 
 
@@ -245,10 +245,8 @@ def _desk_of(
 ) -> Desk:
     plan = plan_of(settings)
     facts = ItemFacts(ledger, shards, source.partitions["inventory"])
-    per_rule = settings.kafka.triggers_per_rule
-    outgoing = Outgoing(
-        plan, facts, app=settings.app, triggers_per_rule=per_rule, on_decision=choices.on_decision
-    )
+    per_rule, on_decision = settings.kafka.triggers_per_rule, choices.on_decision
+    outgoing = Outgoing(plan, facts, app=settings.app, triggers_per_rule=per_rule, on_decision=on_decision)
     return Desk(
         plan,
         ledger,
@@ -259,6 +257,8 @@ def _desk_of(
         allowed_lateness=settings.time.allowed_lateness,
         watchers_limit=settings.engine.watchers_per_sku,
         timers_limit=settings.engine.loaded_timers,
+        called_users=settings.engine.called_users,
+        audience_limit=settings.engine.audience_users,
     )
 
 

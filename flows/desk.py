@@ -11,6 +11,7 @@ from typing import Any, get_args
 from msgspec import Struct
 
 from connectors import metrics
+from flows.crier import Crier
 from flows.dead_letter import DeadLetter
 from flows.item_facts import ItemFacts
 from flows.letters import FAR_REACHING, Letters
@@ -18,7 +19,7 @@ from flows.outgoing import Outgoing
 from flows.persons import Persons
 from flows.shard import Shard, unpack_item
 from state import events
-from state.folding import DUPLICATE
+from state.folding import CHANGED, DUPLICATE
 from state.items import Item, apply_item
 from state.ledger import Ledger
 from triggers.decide import on_event
@@ -57,6 +58,8 @@ class Desk:
         allowed_lateness: int,
         watchers_limit: int,
         timers_limit: int,
+        called_users: int,
+        audience_limit: int,
     ) -> None:
         self._plan = plan
         self._ledger = ledger
@@ -65,8 +68,17 @@ class Desk:
         self._outgoing = outgoing
         self._persons = Persons(plan, ledger, facts, outgoing)
         self._letters = Letters(self._persons, shard_count)
+        self._crier = Crier(
+            plan,
+            ledger,
+            self._persons,
+            self._letters,
+            allowed_lateness=allowed_lateness,
+            users_a_round=called_users,
+            audience_limit=audience_limit,
+            watchers_limit=watchers_limit,
+        )
         self._lateness = allowed_lateness
-        self._watchers_limit = watchers_limit
         self._timers_limit = timers_limit
         self._low_threshold = plan.low_threshold
         self._under_way: list[Shard] = []
@@ -81,6 +93,7 @@ class Desk:
         for shard in self._shards.values():
             shard.evict()
         self._facts.new_round()
+        self._go_on_calling()
         due = [self._pop_due(batch) for batch in batches]
         self._load(batches, due)
         for batch, timers in zip(batches, due, strict=True):
@@ -118,6 +131,17 @@ class Desk:
         if self._under_way:
             self._under_way = []
             self._ledger.abandon_commits()
+
+    def _go_on_calling(self) -> None:
+        """Those who are told of what has been called out, a few more; and what is over is forgotten."""
+        calling = [shard for shard in self._shards.values() if shard.calls.under_way]
+        if any(shard.members for shard in calling):
+            self.commit()  # who has joined an audience must be there to be read
+            self.settle()
+        for shard in calling:
+            self._crier.go_on(shard)
+        for shard in self._shards.values():
+            shard.calls.forget(shard.watermark, self._lateness)
 
     # reading what the batch needs
 
@@ -181,7 +205,7 @@ class Desk:
     def _apply(self, batch: ShardBatch) -> None:
         shard, plan = batch.shard, self._plan
         users, dirty = shard.users, shard.dirty
-        facts, claim = self._facts, self._facts.claim
+        facts, claim, under_way = self._facts, self._facts.claim, shard.calls.under_way
         clock, lateness = shard.clock, self._lateness
         decisions: list[Decision] = []
         late_events = duplicates = 0
@@ -202,6 +226,8 @@ class Desk:
                 duplicates += known
                 late_events += late and not known
                 continue
+            if under_way:
+                self._persons.hear(shard, user)
             before = user.due
             if before is not None and before < ts and plan.decides(user, event):
                 self._persons.wake(shard, user, ts)
@@ -212,13 +238,13 @@ class Desk:
                 continue
             late_events += late
             dirty[user_id] = user
-            if applied.watches is not None:
-                shard.watching.setdefault(applied.watches, {})[user_id] = ts
             if user.due != before:
                 shard.set_due(user_id, user.due)
             if decisions:
                 self._outgoing.emit(shard, user, decisions, event.traceparent)
                 decisions.clear()
+            if applied is not CHANGED:
+                self._persons.follow(shard, user, applied, ts, late=late)
         shard.marks.update(batch.marks)
         self._count(batch, late_events, duplicates)
 
@@ -232,6 +258,10 @@ class Desk:
             self._fan_out(shard, event)
         elif isinstance(event, events.Letter):
             self._letters.deliver(shard, event)
+        elif isinstance(event, events.Call):
+            self._crier.begin(shard, event.about)
+        elif event.__class__ in CONTEXT_EVENTS:
+            self._crier.announce(shard, event)
         elif event.__class__ in ITEM_EVENTS:
             item = shard.items[event.sku]
             edge = apply_item(item, event, self._low_threshold)
@@ -241,21 +271,8 @@ class Desk:
                 self._fan_out(shard, edge)
 
     def _fan_out(self, shard: Shard, edge: events.StockEdge) -> None:
-        """Ask the rules for every user of this shard who watches the SKU."""
         self.settle()  # watchers on their way to the ledger must be there to be read
-        self._read.add(shard.number)
-        watchers = self._ledger.load_watchers(shard.number, edge.sku, self._watchers_limit)
-        if len(watchers) == self._watchers_limit:
-            metrics.LIMIT_HITS.labels(limit="watchers_per_sku").inc()
-        watchers = [*dict.fromkeys([*watchers, *shard.watching.get(edge.sku, ())])]
-        self._persons.load((shard, user_id) for user_id in watchers)
-        for user_id in watchers:
-            user = shard.users[user_id]
-            self._persons.wake(shard, user, edge.ts)
-            if user.alias_of is None:
-                self._persons.tell(shard, user, edge)
-            else:  # its watches have moved, but this edge may have come to the other shard before them
-                self._letters.tell(shard, user, edge)
+        self._crier.tell_watchers(shard, edge)
 
     # timers
 
@@ -280,4 +297,4 @@ class Desk:
             metrics.EVENTS_DUPLICATE.inc(duplicates)
 
 
-_USERLESS = frozenset((DeadLetter, events.StockEdge, events.Letter, *CONTEXT_EVENTS))
+_USERLESS = frozenset((DeadLetter, events.StockEdge, events.Letter, events.Call, *CONTEXT_EVENTS))

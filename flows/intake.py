@@ -196,6 +196,9 @@ class Intake:
         shard.merge.queues[chunk.lane].push(items, times, chunk.offsets, wall)
 
     def _release(self, shard: Shard, wall: int | None) -> ShardBatch:
+        if shard.calls.crowded:
+            metrics.LIMIT_HITS.labels(limit="calls_under_way").inc()
+            return ShardBatch(shard, [], {}, shard.watermark)
         items, marks = shard.merge.release()
         reached = shard.merge.reached(wall, self._clock.idle_after)
         if reached >= ALWAYS:  # a replay read to its end: `last_batches` takes it from here

@@ -14,6 +14,7 @@ from connectors import metrics
 from connectors.murmur2 import partition
 from flows.persons import Persons
 from flows.shard import Shard
+from state.audience import listed
 from state.events import (
     EraseRequested,
     IdentityLinked,
@@ -64,7 +65,7 @@ class Letters:
                 return DUPLICATE
             shard.dirty[user.user_id] = user  # it is in use and must not expire
             if isinstance(content, EraseRequested):
-                shard.forget_user(user.user_id, ())
+                shard.forget_user(user.user_id, (), ())
             walk = walk.past(user.user_id, user.ties.links)
             if walk.found == (user.user_id, user.ties.links):
                 user.ties.alias_of = None
@@ -84,11 +85,12 @@ class Letters:
             return self._leave(shard, user, content)
         if isinstance(content, UserMoved):
             return self._take_in(shard, user, content)
-        watched = interests(user) if isinstance(content, EraseRequested) else ()
+        erased = isinstance(content, EraseRequested)
+        watched, audiences = (interests(user), listed(user)) if erased else ((), ())
         applied = self._persons.tell(shard, user, content, late=letter.late)
         if applied is not DUPLICATE:
             if isinstance(content, EraseRequested):
-                shard.forget_user(user.user_id, watched)
+                shard.forget_user(user.user_id, watched, audiences)
             elif isinstance(content, IdentityLinked):
                 asked_id = id_of("link", content.event_id, content.from_id, content.to_id)
                 asked = LinkAsked(event_id=asked_id, ts=content.ts, to_id=content.to_id)
@@ -112,6 +114,7 @@ class Letters:
             return DUPLICATE
         self._persons.wake(shard, user, asked.ts)
         state = _state_of(user)
+        shard.members.update({(audience, user.user_id): False for audience in listed(user)})
         become_alias(user, asked.to_id)
         moved_id = id_of("move", asked.event_id, user.user_id, str(user.ties.links))
         moved = UserMoved(event_id=moved_id, ts=asked.ts, from_id=user.user_id, state=state)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec.structs import replace
+
 from connectors import metrics
 from flows.item_facts import ItemFacts
 from flows.outgoing import Outgoing
 from flows.shard import Shard
-from state.folding import DUPLICATE, Applied
+from state.audience import INTERESTED, delist, listed, relist
+from state.folding import CHANGED, DUPLICATE, Applied
 from state.interest import interests
 from state.ledger import Ledger
 from state.union import unite
@@ -44,23 +47,72 @@ class Persons:
         return shard.users[user_id]
 
     def tell(self, shard: Shard, user: User, event: Any, *, late: bool = False) -> Applied:
-        """An event has reached this user: first what is due before it, then what it changes."""
+        """An event has reached this user: first what was said before it and what is due, then what it changes."""
+        self.hear(shard, user)
+        return self._tell(shard, user, event, late=late)
+
+    def hear(self, shard: Shard, user: User) -> None:
+        """What has been called out to the user, but the walk through the audience has not come so far."""
+        for calling in shard.calls.under_way:
+            if (
+                user.user_id > calling.after
+                and calling.audience in listed(user)
+                and user.scenes.called_to < calling.number
+                and self.belongs(shard, user, calling.audience)
+            ):
+                user.scenes.called_to = calling.number
+                self.call(shard, user, calling.content)
+
+    def call(self, shard: Shard, user: User, content: Any, *, at: int = 0) -> None:
+        """Tell one of many, who came to the audience `at`; whom it does not concern is not touched."""
+        if at > content.ts:
+            content = replace(content, ts=at)
+        if content.ends_at > content.ts and self._plan.reaches(user, content):
+            self._tell(shard, user, content)
+
+    def belongs(self, shard: Shard, user: User, audience: str) -> bool:
+        """Whether somebody on the list of an audience is of it still; an alias, say, is not, and leaves the list."""
+        if audience == INTERESTED and delist(user):
+            shard.dirty[user.user_id] = user
+        if audience in listed(user):
+            return True
+        shard.members[audience, user.user_id] = False
+        return False
+
+    def follow(self, shard: Shard, user: User, applied: Applied, ts: int, *, late: bool = False) -> None:
+        """What the user watches and belongs to since `ts`. Who comes to an audience hears what is not over."""
+        if applied.watches is not None:
+            shard.watching.setdefault(applied.watches, {})[user.user_id] = ts
+        shard.members.update({(audience, user.user_id): False for audience in applied.leaves})
+        for audience in applied.joins:
+            shard.members[audience, user.user_id] = True
+            callings = [] if late else shard.calls.of(audience)
+            for calling in callings:
+                if not calling.done:
+                    user.scenes.called_to = max(user.scenes.called_to, calling.number)
+                self.call(shard, user, calling.content, at=ts)
+
+    def _tell(self, shard: Shard, user: User, event: Any, *, late: bool = False) -> Applied:
         decisions: list[Decision] = []
         if user.due is not None and user.due < event.ts and self._plan.decides(user, event):
-            self.wake(shard, user, event.ts)
+            self._wake(shard, user, event.ts)
         before = user.due
         applied = on_event(user, event, self._plan, self._facts, self._facts.claim, decisions, late=late)
         if applied is not DUPLICATE:
             shard.dirty[user.user_id] = user
-            if applied.watches is not None:
-                shard.watching.setdefault(applied.watches, {})[user.user_id] = event.ts
             if user.due != before:
                 shard.set_due(user.user_id, user.due)
             self._outgoing.emit(shard, user, decisions, event.traceparent)
+            if applied is not CHANGED:
+                self.follow(shard, user, applied, event.ts, late=late)
         return applied
 
     def wake(self, shard: Shard, user: User, before: int) -> None:
         """Do what is due for this user before `before`, in order."""
+        self.hear(shard, user)
+        self._wake(shard, user, before)
+
+    def _wake(self, shard: Shard, user: User, before: int) -> None:
         decisions: list[Decision] = []
         changed = False
         while user.due is not None and user.due < before:
@@ -85,3 +137,5 @@ class Persons:
             watchers = shard.watching.setdefault(sku, {})
             watchers[user.user_id] = max(seen_at, watchers.get(user.user_id, seen_at))
         self._outgoing.emit(shard, user, decisions, None)
+        joins, leaves = relist(user)
+        self.follow(shard, user, Applied(True, None, joins, leaves), at)

@@ -16,7 +16,7 @@ from flows import assemble
 from flows.assemble import Choices
 from flows.realtime import run_graph
 from state.folding import FoldParams
-from state.ledger import MemoryLedger
+from state.memory_ledger import MemoryLedger
 from state.profile import profile
 from state.user import unpack
 from triggers.trigger import Decision
@@ -58,7 +58,7 @@ def run(
         max_bytes=assemble.LINE_LIMIT,
         closed=True,
     )
-    ledger = MemoryLedger(engine.watchers_per_sku)
+    ledger = MemoryLedger(engine.watchers_per_sku, engine.audience_users)
     publisher = FilePublisher(out_dir, {role: role for role in assemble.OUTPUTS}, partitions=1)
     station = assemble.station_of(settings, source, ledger, publisher, choices)
     run_graph(station)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from msgspec.msgpack import Decoder, Encoder
 
 from connectors.publisher import Parcel, Progress, Resumed
+from flows.calls import Calls
 from flows.merge import Merge
 from flows.outbox import Outbox
 from flows.timers import Timers
@@ -40,6 +41,7 @@ class Shard:
         self.merge = merge
         self.outbox = Outbox(number, owner, opened, resumed)
         self.timers = Timers(timers)
+        self.calls = Calls(opened.calls)
         self.users: dict[str, User] = {}
         self.packed: dict[str, bytes] = {}
         self.items: dict[str, Item] = {}
@@ -51,6 +53,7 @@ class Shard:
         self.due: dict[str, int | None] = {}
         self.watching: dict[str, dict[str, int]] = {}
         self.unwatching: set[tuple[str, str]] = set()
+        self.members: dict[tuple[str, str], bool] = {}  # by audience and user: joins, or leaves
         self.changed_items: dict[str, Item] = {}
         # on its way there, and there
         self._sent: list[Progress] = []
@@ -123,16 +126,25 @@ class Shard:
             topic, entry_id, key, value, headers, partition=to, user_id=user_id, rule=rule, at=at
         )
 
-    def forget_user(self, user_id: str, watched: Iterable[str]) -> None:
-        """Take back what is not out yet, and who watches the SKUs of `watched`."""
+    def forget_user(self, user_id: str, watched: Iterable[str], audiences: Iterable[str]) -> None:
+        """Take back what is not out yet, and that the user watches SKUs and belongs to audiences."""
         self.outbox.forget_user(user_id)
+        self.members.update({(audience, user_id): False for audience in audiences})
         for sku in watched:
             self.watching.get(sku, {}).pop(user_id, None)
             self.unwatching.add((sku, user_id))
 
     @property
     def changed(self) -> bool:
-        return bool(self.marks or self.dirty or self.outbox.changed or self.due or self.changed_items)
+        return bool(
+            self.marks
+            or self.dirty
+            or self.outbox.changed
+            or self.due
+            or self.changed_items
+            or self.members
+            or self.calls.changed
+        )
 
     def commit(self) -> Commit:
         """Everything not in the ledger yet, as one commit; from here on it is under way."""
@@ -149,6 +161,9 @@ class Shard:
             timers=self.due,
             watchers=[(sku, user, at) for sku, users in self.watching.items() for user, at in users.items()],
             unwatch=sorted(self.unwatching),
+            joins=[member for member, joins in self.members.items() if joins],
+            leaves=[member for member, joins in self.members.items() if not joins],
+            calls=self.calls.take(),
             items={sku: pack_item(item) for sku, item in self.changed_items.items()},
             outbox=taken.entries,
             seq=taken.seq,
@@ -159,7 +174,7 @@ class Shard:
         self.version += 1
         self._sent.append(Progress(self.marks, self.watermark))
         self.marks, self.passed, self.dirty, self.due = {}, {}, {}, {}
-        self.watching, self.unwatching, self.changed_items = {}, set(), {}
+        self.watching, self.unwatching, self.members, self.changed_items = {}, set(), {}, {}
         return commit
 
     def acknowledged(self) -> None:
@@ -171,8 +186,8 @@ class Shard:
 
     @property
     def busy(self) -> bool:
-        """Is anything not in the ledger, or in the ledger and not out?"""
-        return self.changed or self.outbox.waiting or bool(self._sent)
+        """Is anything still to be said, not in the ledger, or in the ledger and not out?"""
+        return self.changed or self.outbox.waiting or bool(self._sent or self.calls.under_way)
 
     def parcel(self, *, offsets: bool, journal: bool) -> Parcel | None:
         """What may go out now, if anything."""

@@ -8,7 +8,7 @@ from xxhash import xxh3_64_digest
 
 from state import events, lifecycle
 from state.folding import CHANGED, DUPLICATE, Applied, FoldParams, Folds
-from state.folds import clicks, community, customers, engagement, letters, orders, points, service
+from state.folds import clicks, community, context, customers, engagement, letters, orders, points, service
 from state.folds.patterns import follow
 from state.letters import LinkAsked, ReferralPaid, ReferralUndone, Referred, UserMoved
 from state.user import SEEN_BYTES, User
@@ -18,6 +18,7 @@ _FOLDS: Folds = {
     **orders.FOLDS,
     **customers.FOLDS,
     **engagement.FOLDS,
+    **context.FOLDS,
     **letters.FOLDS,
     **points.FOLDS,
     **service.FOLDS,
@@ -25,7 +26,7 @@ _FOLDS: Folds = {
 }
 _VISITS = frozenset((*get_args(events.Clickstream), events.OrderPlaced))
 _BETWEEN_USERS = (events.StockEdge, LinkAsked, UserMoved, Referred, ReferralPaid, ReferralUndone)
-_NO_SIGN_OF_LIFE = frozenset(_BETWEEN_USERS)
+_NO_SIGN_OF_LIFE = frozenset((*_BETWEEN_USERS, *get_args(events.Context)))
 # A source numbers its own events, so an id is compared within its topic only. The topic goes before the id: as the
 # seed of xxh3 it would be mixed with short ids so simply that "21" of one topic is "23" of another.
 _TOPIC: dict[type, bytes] = {

@@ -28,10 +28,15 @@ class FoldParams(Struct, frozen=True, kw_only=True):
 
 
 class Applied(Struct, frozen=True, gc=False):
-    """What an event did: nothing (a duplicate, an erased user), or something, perhaps a newly watched SKU."""
+    """What an event did: nothing (a duplicate, an erased user), or something, perhaps a newly watched SKU.
+
+    `joins` and `leaves`: audiences in which the user is to be listed from now on, or no longer.
+    """
 
     changed: bool
     watches: str | None = None
+    joins: tuple[str, ...] = ()
+    leaves: tuple[str, ...] = ()
 
 
 DUPLICATE = Applied(False)

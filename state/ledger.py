@@ -1,12 +1,11 @@
-"""Where does a shard's state live between events? The Ledger protocol, and one in memory.
+"""Where does a shard's state live between events? The Ledger protocol; in memory and in Redis: the modules beside it.
 
 A shard is one partition of the input; its ledger is the unit of commit. Everything a commit changes
-(owner and version, marks, users, timers, watchers, items, outbox) changes together or not at all.
+(owner and version, marks, users, timers, watchers, audiences, calls, items, outbox) changes together or not at all.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -40,7 +39,7 @@ class Opened(Struct):
 
     `clock`: the latest event time, `watermark`: up to when timers have fired. `trimmed_to`: the cursor when the
     outbox was last trimmed; `scan_from`: no record published before this place of the journal may come again
-    (-1: never said). `publisher`: the name under which the owner before published.
+    (-1: never said). `publisher`: the name under which the owner before published. `calls`: as in Commit.
     """
 
     version: int
@@ -52,13 +51,15 @@ class Opened(Struct):
     scan_from: int = -1
     publisher: str = ""
     outbox: list[Entry] = []
+    calls: dict[str, Blob] = {}
 
 
 class Commit(Struct):
     """One atomic change of a shard, on condition that (`owner`, `version`) are still what the caller knows.
 
     `users`: packed blobs by id. `timers`: due time by user id, None removes. `watchers`: (sku, user, at), and
-    `unwatch`: (sku, user) who no longer is one. `trim`: how many entries leave the head of the outbox.
+    `unwatch`: (sku, user) who no longer is one. `joins` and `leaves`: (audience, user). `calls`: what is called out to
+    many and is not over, by name, None removes. `trim`: how many entries leave the head of the outbox.
     """
 
     owner: str
@@ -70,6 +71,9 @@ class Commit(Struct):
     timers: dict[str, int | None] = {}
     watchers: list[tuple[str, str, int]] = []
     unwatch: list[tuple[str, str]] = []
+    joins: list[tuple[str, str]] = []
+    leaves: list[tuple[str, str]] = []
+    calls: dict[str, Blob | None] = {}
     items: dict[str, Blob] = {}
     outbox: list[Entry] = []
     seq: int = 0
@@ -110,6 +114,9 @@ class Ledger(Protocol):
 
     def load_watchers(self, shard: int, sku: str, limit: int) -> list[str]:
         """Users who lately watched a SKU, the latest first."""
+
+    def load_audience(self, shard: int, audience: str, after: str, limit: int) -> list[str]:
+        """The next users of an audience by id, from the one after `after`; "" is before all."""
 
     def claim(self, shard: int, key: str, claimant: str, limit: int) -> bool:
         """Take one of `limit` places; the same claimant may ask again and has it still."""
@@ -154,142 +161,3 @@ def shape_problems(recorded: Mapping[str, str], shards: int, layout: int) -> lis
             "that wrote it, or begin anew under another `app`"
         )
     return found
-
-
-class _Shard(Struct):
-    owner: str = ""
-    version: int = 0
-    marks: dict[str, int] = {}
-    clock: int = -1
-    watermark: int = -1
-    seq: int = 0
-    trimmed_to: str = ""
-    scan_from: int = -1
-    publisher: str = ""
-    users: dict[str, Blob] = {}
-    items: dict[str, Blob] = {}
-    due: dict[str, int] = {}
-    timers: list[tuple[int, str]] = []
-    watchers: dict[str, dict[str, int]] = {}
-    outbox: list[Entry] = []
-    claims: dict[str, set[str]] = {}
-
-
-class MemoryLedger:
-    """For replay and tests: what RedisLedger does, in dictionaries."""
-
-    def __init__(self, watchers_per_sku: int) -> None:
-        self._watchers_per_sku = watchers_per_sku
-        self._shards: dict[int, _Shard] = {}
-        self._answers: list[bool] = []
-        self._recorded: dict[str, str] = {}
-
-    def dangers(self) -> list[str]:
-        return []  # who chooses it knows that it forgets
-
-    def recorded(self) -> dict[str, str]:
-        return dict(self._recorded)
-
-    def prepare(self, shards: int, layout: int) -> None:
-        self.record({"shards": str(shards), "layout": str(layout)})
-        problems = shape_problems(self._recorded, shards, layout)
-        if problems:
-            raise LedgerError(f"the state in memory: {'; '.join(problems)}")
-
-    def record(self, origin: Mapping[str, str]) -> None:
-        self._recorded = {**origin, **self._recorded}
-
-    def peek(self, shard: int) -> Opened:
-        kept = self._shard(shard)
-        return Opened(kept.version, dict(kept.marks), scan_from=kept.scan_from)
-
-    def in_use(self) -> set[int]:
-        held = self._shards.items()
-        return {number for number, s in held if s.marks or s.users or s.items or s.timers or s.outbox}
-
-    def open(self, shard: int, owner: str, publisher: str = "") -> Opened:
-        kept = self._shard(shard)
-        before, kept.publisher = kept.publisher, publisher
-        kept.owner, kept.version = owner, kept.version + 1
-        so_far = kept.clock, kept.watermark, kept.seq, kept.trimmed_to, kept.scan_from
-        return Opened(kept.version, dict(kept.marks), *so_far, before, [*kept.outbox])
-
-    def begin_commit(self, shard: int, commit: Commit) -> None:
-        kept = self._shard(shard)
-        if (kept.owner, kept.version) != (commit.owner, commit.version):
-            self._answers.append(False)
-            return
-        kept.version += 1
-        kept.marks.update(commit.marks)
-        kept.clock, kept.watermark = commit.clock, commit.watermark
-        kept.users.update(commit.users)
-        kept.items.update(commit.items)
-        for user_id, due in commit.timers.items():
-            self._set_timer(kept, user_id, due)
-        for sku, user_id, at in commit.watchers:
-            self._watch(kept, sku, user_id, at)
-        for sku, user_id in commit.unwatch:
-            kept.watchers.get(sku, {}).pop(user_id, None)
-        del kept.outbox[: commit.trim]
-        kept.outbox.extend(commit.outbox)
-        kept.seq, kept.trimmed_to, kept.scan_from = commit.seq, commit.trimmed_to, commit.scan_from
-        self._answers.append(True)
-
-    def finish_commits(self) -> list[bool]:
-        answers, self._answers = self._answers, []
-        return answers
-
-    def abandon_commits(self) -> None:
-        self._answers = []
-
-    def owners(self, shards: Sequence[int]) -> list[str]:
-        return [self._shard(shard).owner for shard in shards]
-
-    def load_users(self, asked: Sequence[tuple[int, str]]) -> list[Blob | None]:
-        return [self._shard(shard).users.get(user_id) for shard, user_id in asked]
-
-    def load_items(self, skus: Sequence[tuple[int, str]]) -> list[Blob | None]:
-        return [self._shard(shard).items.get(sku) for shard, sku in skus]
-
-    def load_timers(self, shard: int, after: int, limit: int) -> list[tuple[int, str]]:
-        timers = self._shard(shard).timers
-        first = bisect_left(timers, (after + 1, ""))
-        last = first + limit
-        while first < last < len(timers) and timers[last][0] == timers[last - 1][0]:
-            last += 1
-        return timers[first:last]
-
-    def load_watchers(self, shard: int, sku: str, limit: int) -> list[str]:
-        watchers = self._shard(shard).watchers.get(sku, {})
-        return sorted(watchers, key=lambda user: (-watchers[user], user))[:limit]
-
-    def claim(self, shard: int, key: str, claimant: str, limit: int) -> bool:
-        places = self._shard(shard).claims.setdefault(key, set())
-        if claimant not in places and len(places) < limit:
-            places.add(claimant)
-        return claimant in places
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    def user_ids(self, shard: int) -> list[str]:
-        """Every user known, sorted: for `replay`, which writes all profiles."""
-        return sorted(self._shard(shard).users)
-
-    def _shard(self, shard: int) -> _Shard:
-        return self._shards.setdefault(shard, _Shard())
-
-    @staticmethod
-    def _set_timer(kept: _Shard, user_id: str, due: int | None) -> None:
-        before = kept.due.pop(user_id, None)
-        if before is not None:
-            del kept.timers[bisect_left(kept.timers, (before, user_id))]
-        if due is not None:
-            kept.due[user_id] = due
-            insort(kept.timers, (due, user_id))
-
-    def _watch(self, kept: _Shard, sku: str, user_id: str, at: int) -> None:
-        watchers = kept.watchers.setdefault(sku, {})
-        watchers[user_id] = max(at, watchers.get(user_id, at))
-        if len(watchers) > self._watchers_per_sku:
-            del watchers[min(watchers, key=lambda user: (watchers[user], user))]

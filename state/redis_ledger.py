@@ -1,8 +1,8 @@
 """How does a shard's state live in Redis? One hash tag a shard, one script a commit.
 
 Keys, all under `{<app>:s<NN>}:`, documented for readers in docs/state.md: `u:<user>` and `i:<sku>` packed
-values, `meta`, `marks`, `timers`, `w:<sku>` watchers, `outbox`, `claim:<key>`. What one script wrote rolls
-back together, because a slot's AOF and replication are a prefix of its history.
+values, `meta`, `marks`, `timers`, `w:<sku>` watchers, `a:<audience>` its users, `calls`, `outbox`, `claim:<key>`.
+What one script wrote rolls back together, because a slot's AOF and replication are a prefix of its history.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class RedisLedger:
         user_ttl_seconds: int,
         watch_ttl_seconds: int,
         watchers_per_sku: int,
+        audience_users: int,
         accepted_risks: Collection[str] = (),
     ) -> None:
         self._client = client
@@ -54,6 +55,7 @@ class RedisLedger:
         self._ttl = user_ttl_seconds
         self._watch_ttl = watch_ttl_seconds
         self._watch_limit = watchers_per_sku
+        self._audience_limit = audience_users
         self._accepted_risks = accepted_risks
         self._safe_at = 0.0
         self._pipe: Any = None
@@ -114,11 +116,10 @@ class RedisLedger:
             self._refuse_unsafe()
             self._sha = self._client.script_load(self._commit_text)  # a restarted Redis has forgotten it
             raw = cast("list[Any]", self._open(keys=[self.prefix(shard) + "meta"], args=[owner, publisher]))
-        version, clock, watermark, seq, trimmed_to, scan_from, before, marks, outbox = raw
-        names = iter(marks)
+        version, clock, watermark, seq, trimmed_to, scan_from, before, marks, outbox, calls = raw
         return Opened(
             version=int(version),
-            marks=_offsets(dict(zip(names, names, strict=True))),
+            marks=_offsets(_pairs(marks)),
             clock=int(clock),
             watermark=int(watermark),
             seq=int(seq),
@@ -126,6 +127,7 @@ class RedisLedger:
             scan_from=int(scan_from),
             publisher=before.decode(),
             outbox=[_unpack_entry(blob) for blob in outbox],
+            calls={name.decode(): blob for name, blob in _pairs(calls).items()},
         )
 
     def begin_commit(self, shard: int, commit: Commit) -> None:
@@ -141,9 +143,12 @@ class RedisLedger:
         ]
         due = {user: at for user, at in commit.timers.items() if at is not None}
         ended = [user for user, at in commit.timers.items() if at is None]
-        args += [self._ttl, self._watch_ttl, self._watch_limit]
+        called = {name: blob for name, blob in commit.calls.items() if blob is not None}
+        over = [name for name, blob in commit.calls.items() if blob is None]
+        args += [self._ttl, self._watch_ttl, self._watch_limit, self._audience_limit]
         args += [len(commit.marks), len(commit.users), len(due), len(ended)]
         args += [len(commit.watchers), len(commit.unwatch), len(commit.items), len(commit.outbox)]
+        args += [len(commit.joins), len(commit.leaves), len(called), len(over)]
         for pair in commit.marks.items():
             args += pair
         for user in commit.users.items():
@@ -158,6 +163,11 @@ class RedisLedger:
         for item in commit.items.items():
             args += item
         args += [_pack_entry(entry) for entry in commit.outbox]
+        for membership in (*commit.joins, *commit.leaves):
+            args += membership
+        for call in called.items():
+            args += call
+        args += over
         with _Guard():
             if self._pipe is None:
                 self._pipe = self._client.connection_pool.get_connection()
@@ -213,6 +223,13 @@ class RedisLedger:
             found = cast("Any", self._client.zrevrange(f"{self.prefix(shard)}w:{sku}", 0, limit - 1))
         return [user.decode() for user in found]
 
+    def load_audience(self, shard: int, audience: str, after: str, limit: int) -> list[str]:
+        first = f"({after}" if after else "-"
+        with _Guard():
+            key = f"{self.prefix(shard)}a:{audience}"
+            found = cast("Any", self._client.zrangebylex(key, first, "+", 0, limit))
+        return [user.decode() for user in found]
+
     def claim(self, shard: int, key: str, claimant: str, limit: int) -> bool:
         with _Guard():
             name = f"{self.prefix(shard)}claim:{key}"
@@ -251,6 +268,11 @@ class RedisLedger:
 
 def _offsets(marks: Mapping[bytes, bytes]) -> dict[str, int]:
     return {name.decode(): int(offset) for name, offset in marks.items()}
+
+
+def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:
+    """What HGETALL answers inside a script."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 class _Guard:

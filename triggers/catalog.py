@@ -6,6 +6,7 @@ from triggers.rules import (
     back_in_stock,
     birthday_upcoming,
     calendar_scene,
+    campaign_stage,
     cart_abandoned,
     checkin_streak,
     churn_risk,
@@ -27,6 +28,7 @@ from triggers.rules import (
     tier_changed,
     tier_near,
     unfollow_retention,
+    weather_scene,
     welcome_pack,
     winback,
 )
@@ -59,4 +61,6 @@ RULES: tuple[Rule, ...] = (
     birthday_upcoming.RULE,
     calendar_scene.RULE,
     segment_changed.RULE,
+    weather_scene.RULE,
+    campaign_stage.RULE,
 )

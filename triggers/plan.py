@@ -74,6 +74,23 @@ class Plan:
             if each.rule.concerns is None or each.rule.concerns(user, event)
         ]
 
+    def audiences(self, call: Any) -> tuple[str, ...]:
+        """Who must hear of a call to many; nobody where no rule that is on cares."""
+        found = [
+            each.rule.audience(call, each.params)
+            for each in self.by_event.get(call.__class__, ())
+            if each.rule.audience is not None
+        ]
+        return tuple(dict.fromkeys(audience for audience in found if audience is not None))
+
+    def reaches(self, user: User, call: Any) -> bool:
+        """Whether a call changes anything for this user of its audience."""
+        return any(
+            each.rule.reaches is None or each.rule.reaches(user, call, each.params)
+            for each in self.by_event.get(call.__class__, ())
+            if each.rule.audience is not None
+        )
+
     def decides(self, user: User, event: Any) -> bool:
         """Whether a wake-up due before this event must come before it.
 

@@ -171,6 +171,9 @@ class Rule(Struct, frozen=True, kw_only=True):
       facts still stand, else the reason they do not.
     - `concerns(user, event)`: a cheap look at frequent events; False spares the rule both questions.
     - `on` and `refuted_by` may be functions of the params, of a rule whose parameters name events.
+    - `audience(event, params)`: of a call to many in `on` (state/calls.py), to whose ears it must come
+      (state/audience.py); None: nobody's.
+    - `reaches(user, event, params)`: False spares a user of that audience the call, which would change nothing.
     - `refuted(user, event, sent, params)`: an event of `refuted_by` has come that happened at or before the due time
       of what was sent; does it show that this should never have been sent? `user` already knows the event.
     - `swayed_by`: events after which the rule is not asked, but would answer a wake-up otherwise; one that
@@ -186,6 +189,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     wake_at: Callable[[User, Any, FoldParams], int | None] | None = None
     holds: Callable[[Asked, Candidate, Any], Reason | None]
     concerns: Callable[[User, Any], bool] | None = None
+    audience: Callable[[Any, Any], str | None] | None = None
+    reaches: Callable[[User, Any, Any], bool] | None = None
     swayed_by: tuple[type, ...] = ()
     refuted_by: Kinds = ()
     refuted: Callable[[User, Any, Sent, Any], bool] | None = None

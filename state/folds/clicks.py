@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from state import events
+from state.audience import relist
 from state.calendar import Days
 from state.folding import Applied, FoldParams, Folds
 from state.user import User
@@ -29,7 +30,7 @@ def _cart_added(user: User, e: events.CartItemAdded, params: FoldParams) -> Appl
     user.cart.add(e.ts, e.event_id, e.sku, e.quantity, e.price, e.category)
     if e.category is not None:
         user.activity.like(e.category)
-    return Applied(True, e.sku)
+    return Applied(True, e.sku, *relist(user))
 
 
 def _cart_removed(user: User, e: events.CartItemRemoved, params: FoldParams) -> None:
@@ -41,7 +42,7 @@ def _cart_cleared(user: User, e: events.CartCleared, params: FoldParams) -> None
 
 
 def _favorited(user: User, e: events.Favorited, params: FoldParams) -> Applied | None:
-    return Applied(True, e.sku) if user.favourites.add(e.ts, e.sku) else None
+    return Applied(True, e.sku, *relist(user)) if user.favourites.add(e.ts, e.sku) else None
 
 
 def _unfavorited(user: User, e: events.Unfavorited, params: FoldParams) -> None:

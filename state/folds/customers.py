@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from state import events
-from state.folding import FoldParams, Folds
+from state.audience import relist
+from state.folding import Applied, FoldParams, Folds
 from state.user import User
 
 
@@ -12,10 +13,10 @@ def _registered(user: User, e: events.Registered, params: FoldParams) -> None:
         user.registered_at, user.registered_event = e.ts, e.event_id
 
 
-def _profile_updated(user: User, e: events.ProfileUpdated, params: FoldParams) -> None:
+def _profile_updated(user: User, e: events.ProfileUpdated, params: FoldParams) -> Applied | None:
     known = user.contact
     if e.ts < known.profile_at:
-        return
+        return None
     known.profile_at = e.ts
     for name in ("birthday", "region", "timezone", "locale"):
         value = getattr(e, name)
@@ -25,6 +26,7 @@ def _profile_updated(user: User, e: events.ProfileUpdated, params: FoldParams) -
         known.preferred_channels = list(e.preferred_channels)
     if e.child_birthdays is not None:
         known.child_birthdays = list(e.child_birthdays)
+    return Applied(True, None, *relist(user))
 
 
 def _consent_changed(user: User, e: events.ConsentChanged, params: FoldParams) -> None:

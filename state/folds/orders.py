@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from state import events, lifecycle
-from state.folding import FoldParams, Folds
+from state.audience import relist
+from state.folding import Applied, FoldParams, Folds
 from state.orders import Order
 from state.user import User
 
 
-def _order_placed(user: User, e: events.OrderPlaced, params: FoldParams) -> None:
+def _order_placed(user: User, e: events.OrderPlaced, params: FoldParams) -> Applied | None:
     order = user.orders.get(e.order_id)
     if order.placed_at is not None:
-        return
+        return None
     order.placed_at, order.anchor, order.total = e.ts, e.event_id, e.total
     order.note_lines((line.sku, line.quantity, line.category) for line in e.lines)
     user.cart.order(e.ts, e.event_id, order.skus)
@@ -21,6 +22,7 @@ def _order_placed(user: User, e: events.OrderPlaced, params: FoldParams) -> None
         if line.category is not None:
             user.activity.like(line.category)
     _count(user, e.order_id, params)
+    return Applied(True, None, *relist(user))
 
 
 def _order_paid(user: User, e: events.OrderPaid, params: FoldParams) -> None:

@@ -102,6 +102,9 @@ NAMED: dict[str, st.SearchStrategy[Any]] = {
     | st.builds(letters.ReferralPaid, event_id=ids, ts=times, referee_id=ids)
     | st.builds(letters.ReferralUndone, event_id=ids, ts=times, referee_id=ids),
 }
+NAMED["about"] = st.builds(
+    events.WeatherAlert, event_id=ids, ts=times, region=ids, condition=ids, starts_at=times, ends_at=times
+)
 COUNTS = {"quantity", "points"}
 AMOUNTS = {"price", "total", "amount", "available", "likes"}
 TIMES = {"expires_at", "starts_at", "ends_at", "since"}

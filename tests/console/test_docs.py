@@ -63,7 +63,9 @@ def test_the_example_reads_a_user_from_redis(redis_url: str, tmp_path: Path) -> 
     user.rfm.orders_by_day = {20_717: 2}
     user.cart.lines["k1"] = CartLine(2, 1999, 1_790_000_000_000)
     client = redis.Redis.from_url(redis_url)
-    ledger = RedisLedger(client, "shop", user_ttl_seconds=60, watch_ttl_seconds=60, watchers_per_sku=1)
+    ledger = RedisLedger(
+        client, "shop", user_ttl_seconds=60, watch_ttl_seconds=60, watchers_per_sku=1, audience_users=1
+    )
     ledger.prepare(4, LAYOUT)
     ledger.begin_commit(3, Commit("a", ledger.open(3, "a").version, users={"u1": pack(user)}))
     assert ledger.finish_commits() == [True]

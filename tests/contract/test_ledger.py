@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from state.ledger import Commit, Entry, Ledger, LedgerError, MemoryLedger, Opened, Store
+from state.ledger import Commit, Entry, Ledger, LedgerError, Opened, Store
+from state.memory_ledger import MemoryLedger
 from state.redis_ledger import RedisLedger
 
 
@@ -15,10 +16,12 @@ from state.redis_ledger import RedisLedger
 def ledger(request: pytest.FixtureRequest) -> Iterator[Store]:
     made: Store
     if request.param == "memory":
-        made = MemoryLedger(watchers_per_sku=3)
+        made = MemoryLedger(watchers_per_sku=3, audience_users=4)
     else:
         client = redis.Redis.from_url(request.getfixturevalue("redis_url"))
-        made = RedisLedger(client, "t", user_ttl_seconds=60, watch_ttl_seconds=60, watchers_per_sku=3)
+        made = RedisLedger(
+            client, "t", user_ttl_seconds=60, watch_ttl_seconds=60, watchers_per_sku=3, audience_users=4
+        )
     made.prepare(4, 1)
     yield made
     made.close()
@@ -204,3 +207,49 @@ def test_who_no_longer_watches_is_forgotten(ledger: Ledger) -> None:
     assert commit_one(ledger, 0, Commit("a", version, watchers=[("k1", "u1", 5), ("k1", "u2", 6)]))
     assert commit_one(ledger, 0, Commit("a", version + 1, unwatch=[("k1", "u1"), ("k9", "u1")]))
     assert ledger.load_watchers(0, "k1", 10) == ["u2"]
+
+
+def test_an_audience_is_walked_by_id_from_wherever_one_has_come(ledger: Ledger) -> None:
+    version = ledger.open(0, "a", "p").version
+    ids = ["u10", "Ω", "u1", "u2"]
+    assert commit_one(ledger, 0, Commit("a", version, joins=[("region:north", user) for user in ids]))
+    assert ledger.load_audience(0, "region:north", "", 2) == ["u1", "u10"]
+    assert ledger.load_audience(0, "region:north", "u10", 2) == ["u2", "Ω"]
+    assert ledger.load_audience(0, "region:north", "u11", 9) == ["u2", "Ω"]
+    assert ledger.load_audience(0, "region:north", "Ω", 2) == []
+    assert ledger.load_audience(1, "region:north", "", 2) == []
+    moved = Commit(
+        "a", version + 1, joins=[("region:south", "u1")], leaves=[("region:north", "u1"), ("no", "u1")]
+    )
+    assert commit_one(ledger, 0, moved)
+    assert ledger.load_audience(0, "region:north", "", 9) == ["u10", "u2", "Ω"]
+    assert ledger.load_audience(0, "region:south", "", 9) == ["u1"]
+
+
+def test_a_full_audience_takes_nobody_in_until_somebody_leaves(ledger: Ledger) -> None:
+    version = ledger.open(0, "a", "p").version
+    assert commit_one(ledger, 0, Commit("a", version, joins=[("all", f"u{n}") for n in (1, 2, 3, 4, 5, 4)]))
+    assert ledger.load_audience(0, "all", "", 9) == ["u1", "u2", "u3", "u4"]
+    assert commit_one(ledger, 0, Commit("a", version + 1, leaves=[("all", "u2")]))
+    assert commit_one(ledger, 0, Commit("a", version + 2, joins=[("all", "u6")]))
+    assert ledger.load_audience(0, "all", "", 9) == ["u1", "u3", "u4", "u6"]
+
+
+def test_what_is_called_out_is_there_for_the_next_owner_until_it_is_over(ledger: Ledger) -> None:
+    version = ledger.open(0, "a", "p").version
+    assert commit_one(ledger, 0, Commit("a", version, calls={"rain": b"\x00far", "sale": b"s"}))
+    assert commit_one(
+        ledger, 0, Commit("a", version + 1, calls={"rain": b"further", "sale": None, "no": None})
+    )
+    assert ledger.open(0, "b", "p").calls == {"rain": b"further"}
+
+
+def test_a_large_audience_joins_and_leaves_in_one_commit(ledger: Ledger) -> None:
+    version = ledger.open(0, "a", "p").version
+    many = [(f"region:{n}", f"u{n}") for n in range(9000)]
+    assert commit_one(ledger, 0, Commit("a", version, joins=many, calls={name: b"x" for name, _ in many}))
+    assert ledger.load_audience(0, "region:8999", "", 2) == ["u8999"]
+    gone = dict.fromkeys((name for name, _ in many), None)
+    assert commit_one(ledger, 0, Commit("a", version + 1, leaves=many, calls={**gone}))
+    assert ledger.load_audience(0, "region:8999", "", 2) == []
+    assert ledger.open(0, "b", "p").calls == {}

@@ -22,7 +22,7 @@ from flows import assemble
 from flows.assemble import Choices
 from flows.station import Station
 from state import events
-from state.ledger import MemoryLedger
+from state.memory_ledger import MemoryLedger
 from state.user import User, unpack
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -72,7 +72,7 @@ class Flow:
         self.directory, self.partitions = directory, partitions
         self._overrides = overrides
         self.change()
-        self.ledger = MemoryLedger(self.settings.engine.watchers_per_sku)
+        self.ledger = MemoryLedger(self.settings.engine.watchers_per_sku, self.settings.engine.audience_users)
 
     def write(self, *said: dict[str, Any]) -> None:
         """Append events to their topics, on the partitions of their keys."""

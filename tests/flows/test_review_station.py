@@ -17,7 +17,8 @@ from flows import assemble
 from flows.assemble import Choices
 from flows.desk import Desk
 from flows.station import Station
-from state.ledger import Commit, MemoryLedger
+from state.ledger import Commit
+from state.memory_ledger import MemoryLedger
 from state.redis_ledger import StoreUnavailable
 
 T0 = 1_790_000_000_000

@@ -8,7 +8,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from flows.merge import NEVER
 from flows.timers import Timers
-from state.ledger import Commit, MemoryLedger
+from state.ledger import Commit
+from state.memory_ledger import MemoryLedger
 
 USERS = [f"u{n}" for n in range(8)]
 OWNER = "a"

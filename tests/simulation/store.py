@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from state.ledger import Blob, Commit, MemoryLedger, Opened
+from state.ledger import Blob, Commit, Opened
+from state.memory_ledger import MemoryLedger
 from state.redis_ledger import StoreUnavailable
 from tests.simulation.world import Process, World
 
@@ -149,6 +150,10 @@ class SimulatedLedger:
     def load_watchers(self, shard: int, sku: str, limit: int) -> list[str]:
         self._io("load watchers")
         return self._store.ledger.load_watchers(shard, sku, limit)
+
+    def load_audience(self, shard: int, audience: str, after: str, limit: int) -> list[str]:
+        self._io("load audience")
+        return self._store.ledger.load_audience(shard, audience, after, limit)
 
     def claim(self, shard: int, key: str, claimant: str, limit: int) -> bool:
         self._io("claim")

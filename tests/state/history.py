@@ -16,6 +16,7 @@ START = 1_780_000_000_000
 USER = "u1"
 
 Fields = dict[str, Any]
+_STAGES = ("warmup", "burst", "encore")
 
 
 class Choice:
@@ -41,7 +42,11 @@ def happening(chance: Random, number: int, ts: int, variety: int = 4) -> Any:
     about: Fields = {"event_id": f"e{number}", "ts": ts}
     if issubclass(kind, events.UserEvent):
         about["user_id"] = USER
-    return kind(**about, **fields(Choice(chance, variety)))
+    said = fields(Choice(chance, variety))
+    if "lasts" in said:
+        about["starts_at"] = ts + said.pop("after")
+        about["ends_at"] = about["starts_at"] + said.pop("lasts")
+    return kind(**about, **said)
 
 
 @st.composite
@@ -77,6 +82,13 @@ def _lot(c: Choice) -> Fields:
     """A lot has one expiry; its id is not used again."""
     expires_in = c.random.choice((40, 150, 400, 1000))
     return {"lot_id": f"{c.name('l')}-{expires_in}", "points": 9, "expires_at": START + expires_in * DAY}
+
+
+def _time(c: Choice) -> Fields:
+    return {
+        "after": c.random.choice((-DAY, 0, MINUTE, DAY, 7 * DAY)),
+        "lasts": c.random.choice((1, DAY, 20 * DAY)),
+    }
 
 
 _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
@@ -118,6 +130,15 @@ _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
             "birthday": c.random.choice(("02-29", "1990-12-31", "06-15", "13-45")),
             "child_birthdays": c.random.choice((None, (), ("2020-07-01", "06-15"))),
         },
+    ),
+    (
+        events.ProfileUpdated,
+        lambda c: {"timezone": c.name("zone"), "preferred_channels": ("sms",), "region": c.name("r")},
+    ),
+    (events.WeatherAlert, lambda c: {**_time(c), "region": c.name("r"), "condition": "rain"}),
+    (
+        events.CampaignStage,
+        lambda c: {**_time(c), "campaign": c.name("d"), "stage": c.random.choice(_STAGES)},
     ),
     (events.ConsentChanged, lambda c: {"channel": "sms", "granted": c.random.random() < 0.7}),
     (events.Unsubscribed, lambda c: {"trigger_id": "t", "channel": c.name("ch")}),

@@ -21,6 +21,7 @@ from state import (
     points,
     purchases,
     rfm,
+    scenes,
     service,
     user,
     visits,
@@ -73,6 +74,8 @@ def _limits(known: User) -> dict[str, tuple[int, int]]:
         "reviews": (len(known.service.reviews), service.REVIEWS_LIMIT),
         "check-ins": (known.community.checked_in.bit_length(), community.KEPT_DAYS),
         "liked": (len(known.community.liked), 8 * community.LIKED_LIMIT),
+        "weather alerts": (len(known.scenes.alerts), scenes.ALERTS_LIMIT),
+        "stages": (len(known.scenes.stages), scenes.STAGES_LIMIT),
     }
 
 

@@ -100,7 +100,8 @@ def facts(user: User) -> dict[str, Any]:
         "checked_in": user.community.checked_in,
         "complaints": user.service.complaints,
         "closed": {complaint_id: closed.at for complaint_id, closed in user.service.closed.items()},
-        "profile": (contact.timezone, contact.preferred_channels, contact.profile_at),
+        "profile": (contact.timezone, contact.preferred_channels, contact.profile_at, contact.region),
+        "scenes": (user.scenes.alerts, user.scenes.stages),
     }
 
 

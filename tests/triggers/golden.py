@@ -13,6 +13,7 @@ A file is a list of cases:
         - {at: 0s, type: cart_item_added, sku: k1, quantity: 1, price: 100}
         - {at: 5m, arrives: 2h, type: order_placed, ...}   # happened at 5m, read at 2h
         - {at: 6m, type: letter, content: {type: referred, referrer: r1}}   # a word of another user
+        - {at: 5m, type: weather_alert, starts_at: 1d, ends_at: 2d, ...}  # for whom it concerns; times from the base
       until: 3h                      # timers due by then have fired; default: all of them
       expect:                        # what is published: exactly these, in order, every field given
         - {at: 1h, step: 1, anchor: e1, skus: [k1]}
@@ -53,6 +54,7 @@ POLICY: dict[str, dict[str, Any]] = {
     "frequency_cap": {"marketing": 2, "window": "7d"},
 }
 _TIMES = {"expires_at", "starts_at", "ends_at"}  # of an event, from the base as `at`
+_OF_NOBODY = ("stock_changed", "price_changed", "weather_alert", "campaign_stage")
 _EVENT: Any = reduce(lambda union, topic: union | topic, events.TOPICS.values())  # type: ignore[operator]
 
 
@@ -88,7 +90,7 @@ def run(case: Case, rules: dict[str, dict[str, Any]]) -> list[Decision]:
         arrives = Duration.parse(fields.pop("arrives", str(at)))
         for name in fields.keys() & _TIMES:
             fields[name] = base + Duration.parse(fields[name])
-        if fields["type"] not in ("stock_changed", "price_changed"):
+        if fields["type"] not in _OF_NOBODY:
             fields.setdefault("user_id", "u1")
         if "content" in fields:
             content = {"event_id": fields["event_id"], "ts": base + at, **fields["content"]}

@@ -6,11 +6,14 @@ late when it happened more than `lateness` before the latest arrival.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
+
+from msgspec.structs import replace
 
 from state import events, values
+from state.audience import INTERESTED, delist, listed
 from state.calendar import Days, Duration
-from state.folding import FoldParams
+from state.folding import Applied, FoldParams
 from state.items import Item, apply_item
 from state.lifecycle import LifecycleParams
 from state.predict import PredictParams
@@ -23,6 +26,7 @@ from triggers.trigger import Claim, Decision
 
 FOREVER = values.LAST_TS
 _ITEM_EVENTS = (events.StockChanged, events.PriceChanged)
+_CALLS = get_args(events.Context)
 
 
 def days(count: float) -> Duration:
@@ -80,6 +84,8 @@ class Shop:
         self._items: dict[str, Item] = {}
         self._watchers: dict[str, dict[str, None]] = {}
         self._claims: dict[str, set[str]] = {}
+        self._audiences: dict[str, set[str]] = {}
+        self._calls: dict[str, Any] = {}  # by event id; said for good
         self.decisions: list[Decision] = []
 
     def user(self, user_id: str) -> User:
@@ -102,15 +108,27 @@ class Shop:
             return
         if isinstance(event, events.StockEdge):
             for user_id in self._watchers.get(event.sku, ()):
-                self._tell(user_id, event, late=self._is_late(event))
-            return
-        if isinstance(event, events.Letter):
+                self._tell(user_id, event, late=self._is_late(event.ts))
+        elif isinstance(event, events.Letter):
             self._tell(event.to, event.content, late=event.late)
-            return
+        elif isinstance(event, _CALLS):
+            self._call(event)
+        else:
+            self._take_of_user(event)
+
+    def _take_of_user(self, event: Any) -> None:
         applied_to = event.user_id or event.anonymous_id
-        watched = self._tell(applied_to, event, late=self._is_late(event))
-        if watched is not None:
-            self._watchers.setdefault(watched, {})[applied_to] = None
+        before = listed(self.user(applied_to))
+        applied = self._tell(applied_to, event, late=self._is_late(event.ts))
+        if applied.watches is not None:
+            self._watchers.setdefault(applied.watches, {})[applied_to] = None
+        for left in (*applied.leaves, *(before if isinstance(event, events.EraseRequested) else ())):
+            self._audiences[left].discard(applied_to)
+        for audience in applied.joins:
+            self._audiences.setdefault(audience, set()).add(applied_to)
+            for call in () if self._is_late(event.ts) else (*self._calls.values(),):
+                if audience in self._plan.audiences(call):
+                    self._reach(applied_to, replace(call, ts=max(call.ts, event.ts)))
 
     def advance(self, until: int) -> None:
         """Fire every timer due before `until`, in order of time, then of user."""
@@ -122,20 +140,38 @@ class Shop:
             self._wake(user, due)
             self._keep(user)
 
+    def _call(self, call: Any) -> None:
+        """Everybody of the audience hears of it at once."""
+        if call.event_id in self._calls or self._is_late(max(call.ts, call.starts_at)):
+            return
+        self._calls[call.event_id] = call
+        for audience in self._plan.audiences(call):
+            for user_id in sorted(self._audiences.get(audience, ())):
+                user = self.user(user_id)
+                if audience == INTERESTED and delist(user):
+                    self._audiences[audience].discard(user_id)
+                    self._keep(user)
+                else:
+                    self._reach(user_id, call)
+
+    def _reach(self, user_id: str, call: Any) -> None:
+        if call.ends_at > call.ts and self._plan.reaches(self.user(user_id), call):
+            self._tell(user_id, call, late=False)
+
+    def _is_late(self, ts: int) -> bool:
+        return ts < self._clock - self._lateness
+
     def _wake(self, user: User, due: int) -> None:
         wake(user, due, self._plan, self._facts, self._claim, self.decisions)
         assert user.due is None or user.due > due, "a timer must not fire twice for the same time"
 
-    def _is_late(self, event: Any) -> bool:
-        return bool(event.ts < self._clock - self._lateness)
-
-    def _tell(self, user_id: str, event: Any, *, late: bool) -> str | None:
+    def _tell(self, user_id: str, event: Any, *, late: bool) -> Applied:
         user = self.user(user_id)
         while user.due is not None and user.due < event.ts and self._plan.decides(user, event):
             self._wake(user, user.due)
         applied = on_event(user, event, self._plan, self._facts, self._claim, self.decisions, late=late)
         self._keep(user)
-        return applied.watches
+        return applied
 
     def _keep(self, user: User) -> None:
         self._blobs[user.user_id] = pack(user)

@@ -1,0 +1,175 @@
+"""Where does a shard's state live in a replay, and in tests? In dictionaries, without a server."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from state.ledger import Blob, Commit, Entry, LedgerError, Opened, shape_problems
+
+
+class _Shard(Struct):
+    owner: str = ""
+    version: int = 0
+    marks: dict[str, int] = {}
+    clock: int = -1
+    watermark: int = -1
+    seq: int = 0
+    trimmed_to: str = ""
+    scan_from: int = -1
+    publisher: str = ""
+    users: dict[str, Blob] = {}
+    items: dict[str, Blob] = {}
+    due: dict[str, int] = {}
+    timers: list[tuple[int, str]] = []
+    watchers: dict[str, dict[str, int]] = {}
+    audiences: dict[str, list[str]] = {}
+    calls: dict[str, Blob] = {}
+    outbox: list[Entry] = []
+    claims: dict[str, set[str]] = {}
+
+
+class MemoryLedger:
+    """For replay and tests: what RedisLedger does, in dictionaries."""
+
+    def __init__(self, watchers_per_sku: int, audience_users: int = 1_000_000) -> None:
+        self._watchers_per_sku = watchers_per_sku
+        self._audience_users = audience_users
+        self._shards: dict[int, _Shard] = {}
+        self._answers: list[bool] = []
+        self._recorded: dict[str, str] = {}
+
+    def dangers(self) -> list[str]:
+        return []  # who chooses it knows that it forgets
+
+    def recorded(self) -> dict[str, str]:
+        return dict(self._recorded)
+
+    def prepare(self, shards: int, layout: int) -> None:
+        self.record({"shards": str(shards), "layout": str(layout)})
+        problems = shape_problems(self._recorded, shards, layout)
+        if problems:
+            raise LedgerError(f"the state in memory: {'; '.join(problems)}")
+
+    def record(self, origin: Mapping[str, str]) -> None:
+        self._recorded = {**origin, **self._recorded}
+
+    def peek(self, shard: int) -> Opened:
+        kept = self._shard(shard)
+        return Opened(kept.version, dict(kept.marks), scan_from=kept.scan_from)
+
+    def in_use(self) -> set[int]:
+        held = self._shards.items()
+        return {number for number, s in held if s.marks or s.users or s.items or s.timers or s.outbox}
+
+    def open(self, shard: int, owner: str, publisher: str = "") -> Opened:
+        kept = self._shard(shard)
+        before, kept.publisher = kept.publisher, publisher
+        kept.owner, kept.version = owner, kept.version + 1
+        so_far = kept.clock, kept.watermark, kept.seq, kept.trimmed_to, kept.scan_from
+        return Opened(kept.version, dict(kept.marks), *so_far, before, [*kept.outbox], dict(kept.calls))
+
+    def begin_commit(self, shard: int, commit: Commit) -> None:
+        kept = self._shard(shard)
+        if (kept.owner, kept.version) != (commit.owner, commit.version):
+            self._answers.append(False)
+            return
+        kept.version += 1
+        kept.marks.update(commit.marks)
+        kept.clock, kept.watermark = commit.clock, commit.watermark
+        kept.users.update(commit.users)
+        kept.items.update(commit.items)
+        for user_id, due in commit.timers.items():
+            self._set_timer(kept, user_id, due)
+        for sku, user_id, at in commit.watchers:
+            self._watch(kept, sku, user_id, at)
+        for sku, user_id in commit.unwatch:
+            kept.watchers.get(sku, {}).pop(user_id, None)
+        for audience, user_id in commit.joins:
+            self._join(kept.audiences.setdefault(audience, []), user_id)
+        for audience, user_id in commit.leaves:
+            self._leave(kept.audiences.get(audience, []), user_id)
+        kept.calls.update({name: blob for name, blob in commit.calls.items() if blob is not None})
+        for name in [name for name, blob in commit.calls.items() if blob is None]:
+            kept.calls.pop(name, None)
+        del kept.outbox[: commit.trim]
+        kept.outbox.extend(commit.outbox)
+        kept.seq, kept.trimmed_to, kept.scan_from = commit.seq, commit.trimmed_to, commit.scan_from
+        self._answers.append(True)
+
+    def finish_commits(self) -> list[bool]:
+        answers, self._answers = self._answers, []
+        return answers
+
+    def abandon_commits(self) -> None:
+        self._answers = []
+
+    def owners(self, shards: Sequence[int]) -> list[str]:
+        return [self._shard(shard).owner for shard in shards]
+
+    def load_users(self, asked: Sequence[tuple[int, str]]) -> list[Blob | None]:
+        return [self._shard(shard).users.get(user_id) for shard, user_id in asked]
+
+    def load_items(self, skus: Sequence[tuple[int, str]]) -> list[Blob | None]:
+        return [self._shard(shard).items.get(sku) for shard, sku in skus]
+
+    def load_timers(self, shard: int, after: int, limit: int) -> list[tuple[int, str]]:
+        timers = self._shard(shard).timers
+        first = bisect_left(timers, (after + 1, ""))
+        last = first + limit
+        while first < last < len(timers) and timers[last][0] == timers[last - 1][0]:
+            last += 1
+        return timers[first:last]
+
+    def load_watchers(self, shard: int, sku: str, limit: int) -> list[str]:
+        watchers = self._shard(shard).watchers.get(sku, {})
+        return sorted(watchers, key=lambda user: (-watchers[user], user))[:limit]
+
+    def load_audience(self, shard: int, audience: str, after: str, limit: int) -> list[str]:
+        members = self._shard(shard).audiences.get(audience, [])
+        first = bisect_right(members, after)
+        return members[first : first + limit]
+
+    def claim(self, shard: int, key: str, claimant: str, limit: int) -> bool:
+        places = self._shard(shard).claims.setdefault(key, set())
+        if claimant not in places and len(places) < limit:
+            places.add(claimant)
+        return claimant in places
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def user_ids(self, shard: int) -> list[str]:
+        """Every user known, sorted: for `replay`, which writes all profiles."""
+        return sorted(self._shard(shard).users)
+
+    def _shard(self, shard: int) -> _Shard:
+        return self._shards.setdefault(shard, _Shard())
+
+    @staticmethod
+    def _set_timer(kept: _Shard, user_id: str, due: int | None) -> None:
+        before = kept.due.pop(user_id, None)
+        if before is not None:
+            del kept.timers[bisect_left(kept.timers, (before, user_id))]
+        if due is not None:
+            kept.due[user_id] = due
+            insort(kept.timers, (due, user_id))
+
+    def _watch(self, kept: _Shard, sku: str, user_id: str, at: int) -> None:
+        watchers = kept.watchers.setdefault(sku, {})
+        watchers[user_id] = max(at, watchers.get(user_id, at))
+        if len(watchers) > self._watchers_per_sku:
+            del watchers[min(watchers, key=lambda user: (watchers[user], user))]
+
+    def _join(self, members: list[str], user_id: str) -> None:
+        place = bisect_left(members, user_id)
+        if members[place : place + 1] != [user_id] and len(members) < self._audience_users:
+            members.insert(place, user_id)
+
+    @staticmethod
+    def _leave(members: list[str], user_id: str) -> None:
+        place = bisect_left(members, user_id)
+        if members[place : place + 1] == [user_id]:
+            del members[place]
