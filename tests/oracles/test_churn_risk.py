@@ -24,10 +24,10 @@ def cases(known: list[Any], settled: dict[Any, Told], event: Any) -> list[Case]:
     return [Case(paid[-1].event_id, Told("u1", 1, paid[-1].event_id, due))]
 
 
-@given(st.integers(0, 2**32), st.sampled_from((10 * MINUTE, 60 * MINUTE)))
+@given(st.integers(0, 2**32), st.sampled_from((10 * MINUTE, 3 * DAY)))
 def test_told_is_who_orders_nothing_for_so_long(seed: int, lateness: int) -> None:
     chance = Random(seed)
-    arrivals = scattered(chance, lives(chance, dues=(ONE, REPEAT)))
+    arrivals = scattered(chance, lives(chance, dues=(ONE, REPEAT)), most_late=2 * DAY)
     params = {"one_order_recency": "3d", "repeat_recency": "5d", "valid_for": "1d"}
     wanted = expected(arrivals, cases, ORDER_EVENTS, valid_for=DAY, lateness=lateness)
     assert sorted(told("churn_risk", params, arrivals, lateness=lateness)) == wanted
