@@ -59,7 +59,8 @@ def expected(
             if not case.stale and now <= case.told.due + valid_for:
                 said.append(case.told)
 
-    wake, seen = None, set()
+    wake: int | None = None
+    seen: set[str] = set()
     for at, event in arrivals:
         while wake is not None and wake < at:
             wake = ask(wake, None)

@@ -17,10 +17,11 @@ PARAMS = {"delay": "1h", "low_rating": 2, "valid_for": "3h"}
 
 
 def histories(chance: Random) -> list[Any]:
-    ts, history = 1_780_000_000_000, []
+    ts = 1_780_000_000_000
+    history: list[Any] = []
     for number in range(chance.randint(0, 40)):
         ts += chance.choice((0, 1, 5 * MINUTE, 20 * MINUTE, HOUR, HOUR - 1, 4 * HOUR))
-        about = {"event_id": f"e{number}", "ts": ts, "user_id": "u1"}
+        about: dict[str, Any] = {"event_id": f"e{number}", "ts": ts, "user_id": "u1"}
         kind = chance.randrange(8)
         if kind < 3:
             history.append(events.ComplaintOpened(id=f"c{chance.randrange(3)}", topic="t", **about))

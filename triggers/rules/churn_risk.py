@@ -7,12 +7,13 @@ clock. The due time is known at each order, so nobody is polled.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
 from state import events
 from state.calendar import Duration, in_words
+from state.contact import Sent
 from state.folding import FoldParams
 from state.user import User
 from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
@@ -63,6 +64,16 @@ def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
     return None if orders.last_counted == candidate.anchor and not ordered else Reason.STALE
 
 
+def refuted(user: User, event: Any, sent: Sent, params: Params) -> bool:
+    """An order that stood then, placed or paid after all others that the message counted from."""
+    order = user.orders.by_id.get(event.order_id)
+    if order is None or event.ts > sent.due or order.cancelled_by(sent.due):
+        return False
+    others = [o for o in user.orders.by_id.values() if o is not order and not o.cancelled_by(sent.due)]
+    steps = [ts for other in others for ts in (other.placed_at, other.counted_at)]
+    return all(event.ts > ts for ts in steps if ts is not None and ts <= sent.due)
+
+
 def _recency(user: User, params: Params) -> Duration:
     return params.one_order_recency if user.rfm.orders == 1 else params.repeat_recency
 
@@ -76,5 +87,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    refuted_by=(events.OrderPlaced, events.OrderPaid),
+    refuted=refuted,
     fields={"method": "`recency`: time since the last order", "orders": "orders counted so far"},
 )
