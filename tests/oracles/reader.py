@@ -68,8 +68,9 @@ def expected(
             continue
         seen.add(event.event_id)
         known.append(event)
-        if event.ts >= at - lateness and isinstance(event, listens):
-            wake = ask(event.ts, event)
+        ts: int = event.ts
+        if ts >= at - lateness and isinstance(event, listens):
+            wake = ask(ts, event)
     while wake is not None and wake < FAR:
         wake = ask(wake, None)
     return sorted(said)
