@@ -80,6 +80,9 @@ class Order(Struct, array_like=True, gc=False):
     def forget_lines(self) -> None:
         self.skus, self.quantities, self.categories = [], [], {}
 
+    def cancelled_by(self, ts: int) -> bool:
+        return self.cancelled_at is not None and self.cancelled_at <= ts
+
     def note_refund(self, day: int, amount: int) -> None:
         refunds = self.refunds
         kept = day if day in refunds or len(refunds) < REFUND_DAYS_LIMIT else max(refunds)

@@ -1,6 +1,6 @@
 """What may a customer do with orders, and what does a list of it say? Random lives, and a plain reading of them.
 
-No two events of a life happen at once: which of them is first would be nobody's business.
+Unless asked to, no two events of a life happen at once: which of two payments is the last would be nobody's business.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from state import events
-from state.calendar import DAY, HOUR, MINUTE
+from state.calendar import MINUTE
 
 START = 1_780_000_000_000
 ORDER_EVENTS = (events.OrderPlaced, events.OrderPaid, events.OrderCancelled)
@@ -23,25 +23,42 @@ class Order(NamedTuple):
     paid: events.OrderPaid | None
 
 
-def lives(chance: Random, *, dues: tuple[int, ...]) -> list[Any]:
-    """Registrations, views, and orders placed, paid, cancelled; gaps often bring them to just about one of `dues`."""
-    about_due = [due + off for due in dues for off in (-HOUR, -MINUTE, -1, 0, 1, MINUTE)]
-    ts, history = START, []
+def lives(chance: Random, *, dues: tuple[int, ...], ties: bool = False) -> list[Any]:
+    """Registrations, views, and orders placed, paid, cancelled; many at just about one of `dues` after another event.
+
+    With `ties` some happen at once.
+    """
+    history: list[Any] = []
     for number in range(chance.randint(0, 30)):
-        ts += chance.choice((1, MINUTE, 20 * MINUTE, HOUR, DAY, chance.choice(about_due), max(dues)))
-        about = {"event_id": f"e{number}", "ts": ts, "user_id": "u1"}
-        order_id, kind = f"o{chance.randrange(5)}", chance.randrange(10)
-        if kind < 3:
-            history.append(events.OrderPlaced(order_id=order_id, lines=LINES, total=1, **about))
-        elif kind < 6:
-            history.append(events.OrderPaid(order_id=order_id, **about))
-        elif kind == 6:
-            history.append(events.OrderCancelled(order_id=order_id, **about))
-        elif kind == 7:
-            history.append(events.Registered(**about))
-        else:
-            history.append(events.ProductViewed(sku="k1", **about))
+        history.append(_event(chance, number, _moment(chance, history, dues, ties=ties), history))
     return history
+
+
+def _moment(chance: Random, history: list[Any], dues: tuple[int, ...], *, ties: bool) -> int:
+    now = history[-1].ts if history else START
+    if ties and chance.random() < 0.3:
+        return now
+    if history and chance.random() < 0.4:
+        ts: int = chance.choice(history[-6:]).ts + chance.choice(dues) + chance.choice((-1, 0, 1))
+        if ts > now:
+            return ts
+    return now + chance.choice((1, MINUTE, 20 * MINUTE, min(dues) // 3, max(dues) // 2))
+
+
+def _event(chance: Random, number: int, ts: int, history: list[Any]) -> Any:
+    about: dict[str, Any] = {"event_id": f"e{number}", "ts": ts, "user_id": "u1"}
+    placed = [event.order_id for event in history if isinstance(event, events.OrderPlaced)]
+    order_id = f"o{chance.randrange(6)}"
+    kind = chance.randrange(10)
+    if kind < 3:
+        return events.OrderPlaced(order_id=order_id, lines=LINES, total=1, **about)
+    if placed and chance.random() < 0.8:
+        order_id = chance.choice(placed[-2:])
+    if kind < 6:
+        return events.OrderPaid(order_id=order_id, **about)
+    if kind == 6:
+        return events.OrderCancelled(order_id=order_id, **about)
+    return events.Registered(**about) if kind == 7 else events.ProductViewed(sku="k1", **about)
 
 
 def standing(known: list[Any]) -> dict[str, Order]:

@@ -59,7 +59,8 @@ def expected(
             if not case.stale and now <= case.told.due + valid_for:
                 said.append(case.told)
 
-    wake, seen = None, set()
+    wake: int | None = None
+    seen: set[str] = set()
     for at, event in arrivals:
         while wake is not None and wake < at:
             wake = ask(wake, None)
@@ -67,8 +68,9 @@ def expected(
             continue
         seen.add(event.event_id)
         known.append(event)
-        if event.ts >= at - lateness and isinstance(event, listens):
-            wake = ask(event.ts, event)
+        ts: int = event.ts
+        if ts >= at - lateness and isinstance(event, listens):
+            wake = ask(ts, event)
     while wake is not None and wake < FAR:
         wake = ask(wake, None)
     return sorted(said)

@@ -18,10 +18,11 @@ CHANGES = (events.CartItemAdded, events.CartItemRemoved, events.CartCleared, eve
 
 
 def histories(chance: Random) -> list[Any]:
-    ts, history = 1_780_000_000_000, []
+    ts = 1_780_000_000_000
+    history: list[Any] = []
     for number in range(chance.randint(0, 30)):
         ts += chance.choice((0, 1, MINUTE, 20 * MINUTE, DELAY - 1, DELAY, DELAY + 1, SECOND - DELAY, SECOND))
-        about = {"event_id": f"e{number}", "ts": ts, "user_id": "u1"}
+        about: dict[str, Any] = {"event_id": f"e{number}", "ts": ts, "user_id": "u1"}
         sku, kind = f"k{chance.randrange(3)}", chance.randrange(12)
         if kind < 6:
             history.append(events.CartItemAdded(sku=sku, quantity=chance.randint(1, 3), price=1, **about))
@@ -53,14 +54,15 @@ class Cart:
                 self.change(event)
         elif isinstance(event, events.CartItemRemoved):
             there = [at for sku, at in self.pieces if sku == event.sku]
-            goes_whole = event.quantity is None or (there and event.quantity >= len(there))
+            quantity: int = len(there) if event.quantity is None else event.quantity
+            goes_whole = event.quantity is None or 0 < len(there) <= quantity
             if there and max(there) <= ts:
                 if goes_whole:
                     self.pieces = [piece for piece in self.pieces if piece[0] != event.sku]
                 else:
                     newest = max(there)
                     self.pieces = [piece for piece in self.pieces if piece[0] != event.sku]
-                    self.pieces += [(event.sku, newest)] * (len(there) - event.quantity)
+                    self.pieces += [(event.sku, newest)] * (len(there) - quantity)
                 self.change(event)
             elif event.quantity is not None:
                 return

@@ -18,7 +18,8 @@ START = 1_780_000_000_000
 
 
 def histories(chance: Random, zone: str | None) -> list[Any]:
-    ts, history = START, []
+    ts = START
+    history: list[Any] = []
     if zone is not None:
         history.append(events.ProfileUpdated(event_id="zone", ts=0, user_id="u1", timezone=zone))
     for number in range(chance.randint(0, 45)):

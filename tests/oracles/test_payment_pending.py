@@ -27,7 +27,7 @@ def cases(known: list[Any], settled: dict[Any, Told], event: Any) -> list[Case]:
 @given(st.integers(0, 2**32), st.sampled_from((10 * MINUTE, 60 * MINUTE)))
 def test_reminded_is_who_has_not_paid(seed: int, lateness: int) -> None:
     chance = Random(seed)
-    arrivals = scattered(chance, lives(chance, dues=(DELAY,)))
+    arrivals = scattered(chance, lives(chance, dues=(DELAY,), ties=True))
     actual = told("payment_pending", {"delay": "30m", "valid_for": "2h"}, arrivals, lateness=lateness)
     wanted = expected(arrivals, cases, ORDER_EVENTS, valid_for=120 * MINUTE, lateness=lateness)
     assert sorted(actual) == wanted

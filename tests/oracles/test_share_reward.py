@@ -16,7 +16,8 @@ SHARES, LIKES = (3, 5, 9), (4, 10)
 
 
 def histories(chance: Random) -> list[Any]:
-    ts, history = 1_780_000_000_000, []
+    ts = 1_780_000_000_000
+    history: list[Any] = []
     for number in range(chance.randint(0, 20)):
         ts += chance.choice((0, 1, 5 * MINUTE, DAY))
         history.append(

@@ -23,10 +23,13 @@ MONTH, QUARTER = 30 * DAY, 90 * DAY  # the thresholds of tests/triggers/shop.py
 
 
 def histories(chance: Random) -> list[Any]:
-    ts, history = 1_780_000_000_000, []
+    ts = 1_780_000_000_000
+    history: list[Any] = []
     for number in range(chance.randint(0, 40)):
-        ts += chance.choice((1, MINUTE, HOUR, DAY, 10 * DAY, MONTH - 1, MONTH, QUARTER - 1, QUARTER))
-        about = {"event_id": f"e{number}", "ts": ts, "user_id": "u1"}
+        ts += chance.choice((1, MINUTE, HOUR, DAY, 10 * DAY, MONTH - 1, MONTH, QUARTER - 1))
+        if history and chance.random() < 0.2:
+            ts = max(ts, chance.choice(history[-4:]).ts + QUARTER)
+        about: dict[str, Any] = {"event_id": f"e{number}", "ts": ts, "user_id": "u1"}
         order_id, kind = f"o{chance.randrange(8)}", chance.randrange(12)
         if kind < 4:
             history.append(events.OrderPlaced(order_id=order_id, lines=LINES, total=1, **about))

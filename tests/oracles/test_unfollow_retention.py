@@ -18,10 +18,11 @@ HALF_AN_HOUR = 30 * MINUTE
 
 def histories(chance: Random) -> list[Any]:
     with_sessions = chance.random() < 0.5
-    ts, history = 1_780_000_000_000, []
+    ts = 1_780_000_000_000
+    history: list[Any] = []
     for number in range(chance.randint(0, 40)):
         ts += chance.choice((0, 1, 5 * MINUTE, HALF_AN_HOUR - 1, HALF_AN_HOUR, 31 * MINUTE, DAY))
-        about = {"event_id": f"e{number}", "ts": ts, "user_id": "u1"}
+        about: dict[str, Any] = {"event_id": f"e{number}", "ts": ts, "user_id": "u1"}
         kind, order_id = chance.randrange(12), f"o{chance.randrange(3)}"
         if kind < 4:
             visit = with_sessions and chance.random() < 0.5

@@ -30,10 +30,10 @@ def cases(known: list[Any], settled: dict[Any, Told], event: Any) -> list[Case]:
     return [Case("reminder", Told("u1", 2, first.event_id, first.ts + REMINDER), stands=not second)]
 
 
-@given(st.integers(0, 2**32), st.sampled_from((10 * MINUTE, 60 * MINUTE)))
+@given(st.integers(0, 2**32), st.sampled_from((10 * MINUTE, 3 * DAY)))
 def test_a_coupon_and_a_reminder(seed: int, lateness: int) -> None:
     chance = Random(seed)
-    arrivals = scattered(chance, lives(chance, dues=(REMINDER,)))
+    arrivals = scattered(chance, lives(chance, dues=(REMINDER,)), most_late=2 * DAY)
     params = {"reminder_after": "5d", "valid_for": "1d"}
     wanted = expected(arrivals, cases, ORDER_EVENTS, valid_for=DAY, lateness=lateness)
     assert sorted(told("welcome_pack", params, arrivals, lateness=lateness)) == wanted

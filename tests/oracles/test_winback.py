@@ -32,10 +32,10 @@ def cases(known: list[Any], settled: dict[Any, Told], event: Any) -> list[Case]:
     return [Case((anchor, step), Told("u1", step, anchor, due), stale=last_visit > due)]
 
 
-@given(st.integers(0, 2**32), st.sampled_from((10 * MINUTE, 60 * MINUTE)))
+@given(st.integers(0, 2**32), st.sampled_from((10 * MINUTE, 3 * DAY)))
 def test_step_by_step_until_there_is_an_answer(seed: int, lateness: int) -> None:
     chance = Random(seed)
-    arrivals = scattered(chance, lives(chance, dues=AFTER))
+    arrivals = scattered(chance, lives(chance, dues=AFTER), most_late=2 * DAY)
     params = {"after": ["3d", "5d", "9d"], "valid_for": "1d"}
     wanted = expected(arrivals, cases, ORDER_EVENTS, valid_for=DAY, lateness=lateness)
     assert sorted(told("winback", params, arrivals, lateness=lateness)) == wanted

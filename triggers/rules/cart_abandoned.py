@@ -6,8 +6,11 @@ extra coupon. Any change of the cart restarts the clock and opens a new episode.
 
 from __future__ import annotations
 
+from typing import Any
+
 from state import events
 from state.calendar import Duration, in_words
+from state.contact import Sent
 from state.folding import FoldParams
 from state.user import User
 from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
@@ -57,6 +60,17 @@ def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
     return None if cart.lines and cart.anchor == candidate.anchor else Reason.STALE
 
 
+def refuted(user: User, event: Any, sent: Sent, params: Params) -> bool:
+    """The cart was touched after the change that the message counted from: an order or a removal of what was in it,
+    a clear, or anything put in."""
+    waited = params.second_delay if sent.step == 2 and params.second_delay is not None else params.delay
+    if not sent.due - waited < event.ts <= sent.due:
+        return False
+    if isinstance(event, events.OrderPlaced):
+        return any(line.sku in sent.skus for line in event.lines)
+    return not isinstance(event, events.CartItemRemoved) or event.sku in sent.skus
+
+
 def _next_step(user: User, params: Params) -> tuple[int, int | None]:
     cart = user.cart
     if not cart.lines or cart.anchor is None or cart.changed_at is None:
@@ -78,5 +92,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    refuted_by=(events.CartItemAdded, events.CartItemRemoved, events.CartCleared, events.OrderPlaced),
+    refuted=refuted,
     fields={"low_stock": "pieces left by SKU, only SKUs with `low_stock_at` or fewer left"},
 )

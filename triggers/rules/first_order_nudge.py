@@ -6,8 +6,11 @@ makes it needless.
 
 from __future__ import annotations
 
+from typing import Any
+
 from state import events
 from state.calendar import Duration, in_words
+from state.contact import Sent
 from state.folding import FoldParams
 from state.user import User
 from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
@@ -48,6 +51,12 @@ def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
     return Reason.STALE if _has_ordered(asked.user) else None
 
 
+def refuted(user: User, event: Any, sent: Sent, params: Params) -> bool:
+    """An order that stood when she was asked."""
+    order = user.orders.by_id.get(event.order_id)
+    return order is not None and event.ts <= sent.due and not order.cancelled_by(sent.due)
+
+
 def _has_ordered(user: User) -> bool:
     return user.rfm.orders > 0 or user.orders.last_placed_at() is not None
 
@@ -62,4 +71,6 @@ RULE = Rule(
     wake_at=wake_at,
     holds=holds,
     swayed_by=(events.OrderPlaced, events.OrderPaid, events.OrderCancelled),
+    refuted_by=(events.OrderPlaced,),
+    refuted=refuted,
 )

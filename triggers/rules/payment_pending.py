@@ -6,8 +6,11 @@ Each order is reminded of once, `delay` after it was placed. Where orders count 
 
 from __future__ import annotations
 
+from typing import Any
+
 from state import events
 from state.calendar import Duration, in_words
+from state.contact import Sent
 from state.folding import FoldParams
 from state.orders import Order
 from state.user import User
@@ -53,6 +56,12 @@ def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
     return None if order is not None and _is_unpaid(order) else Reason.STALE
 
 
+def refuted(user: User, event: Any, sent: Sent, params: Params) -> bool:
+    """Paid or cancelled in time."""
+    order = user.orders.by_id.get(event.order_id)
+    return order is not None and (order.anchor or event.order_id) == sent.anchor and event.ts <= sent.due
+
+
 def _unpaid(user: User) -> list[tuple[str, Order]]:
     """Orders of which this rule has not spoken yet."""
     return [(key, o) for key, o in user.orders.by_id.items() if _is_unpaid(o) and not o.reminded]
@@ -71,5 +80,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    refuted_by=(events.OrderPaid, events.OrderCancelled),
+    refuted=refuted,
     fields={"order_id": "the order to pay", "total": "its amount in minor units"},
 )

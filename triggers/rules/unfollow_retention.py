@@ -57,7 +57,7 @@ def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
 def refuted(user: User, event: Any, sent: Sent, params: Params) -> bool:
     """An order before the store was unfollowed, after which there were too few visits."""
     order, activity = user.orders.by_id.get(event.order_id), user.activity
-    if order is None or order.cancelled_at is not None or event.ts > sent.due:
+    if order is None or order.cancelled_by(sent.due) or event.ts > sent.due:
         return False
     if activity.visits_between(event.ts, LAST_TS) == VISITS_LIMIT:
         return False  # all that is remembered came after the order: who knows how many more there were

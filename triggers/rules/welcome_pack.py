@@ -6,8 +6,11 @@ reminder `reminder_after` (step 2). Once in a user's life; cancelling the first 
 
 from __future__ import annotations
 
+from typing import Any
+
 from state import events
 from state.calendar import Duration, in_words, iso
+from state.contact import Sent
 from state.folding import FoldParams
 from state.user import User
 from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
@@ -65,6 +68,15 @@ def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
     return Reason.STALE if gone or _has_second(user) else None
 
 
+def refuted(user: User, event: Any, sent: Sent, params: Params) -> bool:
+    """The reminder, by a second order that stood then."""
+    order = user.orders.by_id.get(event.order_id)
+    if sent.step != 2 or params.reminder_after is None or order is None or order.cancelled_by(sent.due):
+        return False
+    in_time: bool = sent.due - params.reminder_after < event.ts <= sent.due
+    return in_time
+
+
 def _has_second(user: User) -> bool:
     """An order placed since the first one counted, paid or not: a coupon can only be used by ordering."""
     since = user.rfm.first_order_at or 0
@@ -83,5 +95,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    refuted_by=(events.OrderPlaced,),
+    refuted=refuted,
     fields={"coupon_valid_until": "RFC 3339, end of the coupon"},
 )

@@ -7,10 +7,11 @@ on an order or a visit is the answer we hoped for, and the remaining steps are n
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 from state import events
 from state.calendar import Duration, in_words
+from state.contact import Sent
 from state.folding import FoldParams
 from state.user import User
 from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
@@ -67,6 +68,20 @@ def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
     return Reason.STALE if answered else None
 
 
+def refuted(user: User, event: Any, sent: Sent, params: Params) -> bool:
+    """An order that counts came in between, or a visit since the step before."""
+    if sent.step > len(params.after) or event.ts > sent.due:
+        return False
+    ordered_at = sent.due - params.after[sent.step - 1]
+    is_visit = not isinstance(event, events.OrderPaid)
+    if sent.step > 1 and is_visit and event.ts > ordered_at + params.after[sent.step - 2]:
+        return True
+    order = user.orders.by_id.get(getattr(event, "order_id", ""))
+    if order is None or order.counted_at is None or order.cancelled_at is not None:
+        return False
+    return ordered_at < order.counted_at <= sent.due
+
+
 def _answered(user: User, since: int) -> bool:
     """A visit, and placing an order is one."""
     return (user.activity.last_visit_at or 0) > since
@@ -82,5 +97,7 @@ RULE = Rule(
     wake_at=wake_at,
     holds=holds,
     swayed_by=get_args(events.Clickstream),
+    refuted_by=(*get_args(events.Clickstream), events.OrderPlaced, events.OrderPaid),
+    refuted=refuted,
     fields={"last_step": "true when nothing follows if this stays unanswered"},
 )
