@@ -97,7 +97,9 @@ def test_a_trigger_reads_as_interface_md_shows() -> None:
 def test_the_tier_is_the_one_last_found() -> None:
     user = User.new("u1")
     user.membership.tier = "gold"
-    _, value, _ = trigger_record(decided(), app="shop", user=user, valid_for=1, facts=facts, traceparent=None)
+    _, value, _ = trigger_record(
+        decided(), app="shop", user=user, fold=FOLD, valid_for=1, facts=facts, traceparent=None
+    )
     assert json.loads(value)["data"]["profile"]["tier"] == "gold"
 
 

@@ -94,12 +94,3 @@ def test_each_silence_is_warned_of_once_in_time(model: bool, seed: int) -> None:
     ]
     # Two ways of computing the same power may differ in the last digit, and by it in a millisecond.
     assert all(abs(a[1] - b[1]) <= 2 for a, b in zip(warned, expected, strict=True))
-
-
-@given(st.integers(0, 2**32), st.sampled_from((10 * MINUTE, 3 * DAY)))
-def test_told_is_who_orders_nothing_for_so_long(seed: int, lateness: int) -> None:
-    chance = Random(seed)
-    arrivals = scattered(chance, lives(chance, dues=(ONE, REPEAT)), most_late=2 * DAY)
-    params = {"one_order_recency": "3d", "repeat_recency": "5d", "valid_for": "1d"}
-    wanted = expected(arrivals, cases, ORDER_EVENTS, valid_for=DAY, lateness=lateness)
-    assert sorted(told("churn_risk", params, arrivals, lateness=lateness)) == wanted

@@ -105,14 +105,15 @@ def run(case: Case, rules: dict[str, dict[str, Any]]) -> list[Decision]:
 def _fold(written: dict[str, Any]) -> FoldParams:
     """The shop's settings under what a case says otherwise: `count_on`, or the values of a section."""
     sections = {
-        name: replace(
-            section := getattr(FOLD, name),
-            **{key: _like(getattr(section, key), values[key]) for key in values},
-        )
+        name: _section(getattr(FOLD, name), values)
         for name, values in written.items()
         if isinstance(values, dict)
     }
     return replace(FOLD, **{**written, **sections})
+
+
+def _section(known: Any, values: dict[str, Any]) -> Any:
+    return replace(known, **{key: _like(getattr(known, key), value) for key, value in values.items()})
 
 
 def _like(known: Any, value: Any) -> Any:

@@ -29,9 +29,10 @@ def refuted(rule: str, params: dict[str, Any], sent: Sent, known: list[Any], lat
     user = User.new("u1")
     for event in (*known, late):
         apply(user, event, FOLD)
-    armed = plan_of({rule: params}, None).armed[rule]
+    plan = plan_of({rule: params}, None)
+    armed = plan.armed[rule]
     assert armed.rule.refuted is not None
-    return isinstance(late, armed.rule.refuted_by) and armed.rule.refuted(user, late, sent, armed.params)
+    return type(late) in plan.refuted_by[rule] and armed.rule.refuted(user, late, sent, armed.params)
 
 
 def sent(rule: str, due: int, anchor: str = "a", step: int = 1, skus: tuple[str, ...] = ()) -> Sent:

@@ -9,7 +9,7 @@ paid yet. The due time is known at each order, so nobody is polled.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta, structs
 
@@ -117,16 +117,6 @@ def _recency_at(user: User, params: Params) -> int | None:
     return max(last_order_at, user.orders.last_placed_at() or 0) + _recency(user, params)
 
 
-def refuted(user: User, event: Any, sent: Sent, params: Params) -> bool:
-    """An order that stood then, placed or paid after all others that the message counted from."""
-    order = user.orders.by_id.get(event.order_id)
-    if order is None or event.ts > sent.due or order.cancelled_by(sent.due):
-        return False
-    others = [o for o in user.orders.by_id.values() if o is not order and not o.cancelled_by(sent.due)]
-    steps = [ts for other in others for ts in (other.placed_at, other.counted_at)]
-    return all(event.ts > ts for ts in steps if ts is not None and ts <= sent.due)
-
-
 def _recency(user: User, params: Params) -> Duration:
     return params.one_order_recency if user.rfm.orders == 1 else params.repeat_recency
 
@@ -147,5 +137,4 @@ RULE = Rule(
         "orders": "orders counted so far",
         "probability": "of no purchase within the horizon, as crossed; null by recency",
     },
-    fields={"method": "`recency`: time since the last order", "orders": "orders counted so far"},
 )
