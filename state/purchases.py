@@ -41,8 +41,11 @@ class Bought(Struct, array_like=True, gc=False):
 
     def gaps(self, days: Days) -> tuple[int, int]:
         """How many gaps there are between purchase days, and their sum in milliseconds of whole days."""
-        first_at = self.first_at if self.earlier or not self.times else self.times[0]
-        return self.days_bought(days) - 1, (days.of(self.last_at) - days.of(first_at)) * DAY
+        on = [days.of(at) for at in self.times]
+        count = self.earlier + len(set(on))
+        if self.earlier:
+            on.insert(0, days.of(self.first_at))
+        return count - 1, (on[-1] - on[0]) * DAY
 
     def add(self, at: int, days: Days) -> None:
         insort(self.times, at)

@@ -89,8 +89,11 @@ def _waiting(user: User, params: Params) -> Iterator[tuple[int, str, Order]]:
     """Orders of which something is still to be looked at."""
     if user.own_orders is None:
         return
+    companions = params.companions.keys()
     for order_id, order in user.own_orders.by_id.items():
-        if order.delivered_at is not None and order.paired < len(_pairs(order, params)):
+        if order.delivered_at is None or companions.isdisjoint(order.categories):
+            continue
+        if order.paired < len(_pairs(order, params)):
             yield order.delivered_at + params.delay, order_id, order
 
 

@@ -119,9 +119,7 @@ def _waiting(user: User, params: Params, days: Days) -> Iterator[tuple[int, Thin
     being_bought = _open_orders(user)
     for thing in _things(user, params):
         last_at = thing.bought.last_at
-        if thing.bought.told >= last_at:
-            continue
-        cycle = _cycle(thing, params, days)
+        cycle = _cycle(thing, params, days) if thing.bought.told < last_at else None
         if cycle is None or any(_is_in(order, thing.kind, thing.key, last_at) for order in being_bought):
             continue
         ahead = cycle - params.lead
@@ -129,20 +127,19 @@ def _waiting(user: User, params: Params, days: Days) -> Iterator[tuple[int, Thin
 
 
 def _things(user: User, params: Params) -> Iterator[Thing]:
+    """Those that may have a cycle: most of what is bought is bought once, and must cost nothing here."""
     purchases, cycles = user.own_purchases, params.cycles
     if purchases is None:
         return
     for sku, bought in purchases.skus.items():
         cycle = cycles.get(sku)
-        if cycle is not None or bought.category not in cycles:
+        often = len(bought.times) + bought.earlier >= params.min_purchases
+        if cycle is not None or (often and bought.category not in cycles):
             yield Thing("sku", sku, bought, cycle)
-    for category, bought in purchases.categories.items():
-        cycle = cycles.get(category)
-        if cycle is None:
-            continue
+    for category in cycles.keys() & purchases.categories.keys():
         skus = purchases.last_of(category)
         if not skus or any(sku not in cycles for sku in skus):
-            yield Thing("category", category, bought, cycle)
+            yield Thing("category", category, purchases.categories[category], cycles[category])
 
 
 def _cycle(thing: Thing, params: Params, days: Days) -> int | None:
