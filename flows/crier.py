@@ -8,6 +8,7 @@ timer meanwhile is told before that (`Persons.hear`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from connectors import metrics
@@ -22,7 +23,7 @@ from triggers.plan import Plan
 
 
 class Crier:
-    """`users_a_round` of a shard are told in one round; an audience has at most `audience_limit` users of a shard."""
+    """`users_a_round` of this process are told in one round; an audience has at most `audience_limit` of a shard."""
 
     def __init__(
         self,
@@ -80,11 +81,16 @@ class Crier:
         begun = [shard.calls.begin(each, content, shard.clock) for each in self._plan.audiences(content)]
         return any(begun)
 
-    def go_on(self, shard: Shard) -> None:
-        """Tell the next users of the call that is under way the longest. What has joined must be in the ledger."""
+    def go_on(self, shards: Sequence[Shard]) -> None:
+        """Tell the next users of each shard. Who has joined an audience must be in the ledger."""
+        for shard in shards:
+            self._go_on(shard, max(1, self._users_a_round // len(shards)))
+
+    def _go_on(self, shard: Shard, limit: int) -> None:
+        """The call that is under way the longest comes first."""
         calling = shard.calls.under_way[0]
         self._persons.read.add(shard.number)
-        ids = self._ledger.load_audience(shard.number, calling.audience, calling.after, self._users_a_round)
+        ids = self._ledger.load_audience(shard.number, calling.audience, calling.after, limit)
         strangers = [user_id for user_id in ids if shard.known(user_id) is None]
         self._persons.load((shard, user_id) for user_id in strangers)
         for user_id in ids:
@@ -93,7 +99,7 @@ class Crier:
             if user_id not in shard.dirty:
                 del shard.users[user_id]  # those who come by themselves have the memory
         calling.after, calling.told = ids[-1] if ids else calling.after, calling.told + len(ids)
-        calling.done = len(ids) < self._users_a_round
+        calling.done = len(ids) < limit
         shard.calls.note(calling)
         if calling.done and calling.told >= self._audience_limit:
             metrics.LIMIT_HITS.labels(limit="audience_users").inc()

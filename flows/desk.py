@@ -138,8 +138,7 @@ class Desk:
         if any(shard.members for shard in calling):
             self.commit()  # who has joined an audience must be there to be read
             self.settle()
-        for shard in calling:
-            self._crier.go_on(shard)
+        self._crier.go_on(calling)
         for shard in self._shards.values():
             shard.calls.forget(shard.watermark, self._lateness)
 
