@@ -26,6 +26,7 @@ from triggers.plan import Plan
 from triggers.trigger import Decision
 
 ITEM_EVENTS = frozenset(get_args(events.Inventory))
+ITEM_EDGES = frozenset(get_args(events.ItemEdge))
 CONTEXT_EVENTS = frozenset(get_args(events.Context))
 
 
@@ -68,7 +69,7 @@ class Desk:
         self._lateness = allowed_lateness
         self._watchers_limit = watchers_limit
         self._timers_limit = timers_limit
-        self._low_threshold = plan.low_threshold
+        self._low_threshold, self._tell_falls = plan.low_threshold, plan.tell_falls
         self._under_way: list[Shard] = []
         self._read: set[int] = set()
         self._events = 0
@@ -228,19 +229,20 @@ class Desk:
             metrics.DLQ_RECORDS.labels(topic=event.topic, reason=event.reason).inc()
             return
         shard.clock = max(shard.clock, event.ts)
-        if isinstance(event, events.StockEdge):
+        kind = event.__class__
+        if kind in ITEM_EDGES:
             self._fan_out(shard, event)
-        elif isinstance(event, events.Letter):
+        elif kind is events.Letter:
             self._letters.deliver(shard, event)
-        elif event.__class__ in ITEM_EVENTS:
+        elif kind in ITEM_EVENTS:
             item = shard.items[event.sku]
-            edge = apply_item(item, event, self._low_threshold)
+            edge = apply_item(item, event, self._low_threshold, tell_falls=self._tell_falls)
             shard.changed_items[event.sku] = item
             if edge is not None and event.ts >= shard.clock - self._lateness:
                 self._letters.to_all(shard, edge)
                 self._fan_out(shard, edge)
 
-    def _fan_out(self, shard: Shard, edge: events.StockEdge) -> None:
+    def _fan_out(self, shard: Shard, edge: events.ItemEdge) -> None:
         """Ask the rules for every user of this shard who watches the SKU."""
         self.settle()  # watchers on their way to the ledger must be there to be read
         self._read.add(shard.number)
@@ -249,13 +251,15 @@ class Desk:
             metrics.LIMIT_HITS.labels(limit="watchers_per_sku").inc()
         watchers = [*dict.fromkeys([*watchers, *shard.watching.get(edge.sku, ())])]
         self._persons.load((shard, user_id) for user_id in watchers)
+        changes_nothing = isinstance(edge, events.PriceEdge)  # but for those it is of concern to
         for user_id in watchers:
             user = shard.users[user_id]
-            self._persons.wake(shard, user, edge.ts)
-            if user.alias_of is None:
-                self._persons.tell(shard, user, edge)
-            else:  # its watches have moved, but this edge may have come to the other shard before them
+            if user.alias_of is not None:
+                # Its watches have moved, but this edge may have come to the other shard before them.
                 self._letters.tell(shard, user, edge)
+            elif not changes_nothing or self._plan.listeners(user, edge):
+                self._persons.wake(shard, user, edge.ts)
+                self._persons.tell(shard, user, edge)
 
     # timers
 
@@ -280,4 +284,4 @@ class Desk:
             metrics.EVENTS_DUPLICATE.inc(duplicates)
 
 
-_USERLESS = frozenset((DeadLetter, events.StockEdge, events.Letter, *CONTEXT_EVENTS))
+_USERLESS = frozenset((DeadLetter, *ITEM_EDGES, events.Letter, *CONTEXT_EVENTS))

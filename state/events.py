@@ -14,6 +14,7 @@ from state.event import Event as Event  # noqa: PLC0414 # a word of this module 
 from state.event import UserEvent as UserEvent  # noqa: PLC0414 # the same
 from state.identity import Walk
 from state.letters import LinkAsked, ReferralPaid, Referred, UserMoved
+from state.letters import PriceEdge as PriceEdge  # noqa: PLC0414 # the same
 from state.letters import StockEdge as StockEdge  # noqa: PLC0414 # the same
 from state.values import MAX_LINES, Birthday, Count, Currency, Id, Millis, Money, Quantity, Text
 
@@ -264,7 +265,8 @@ Context = WeatherAlert | CampaignStage
 # letters: written by shards for shards, never by a shop (design: "everything that crosses shards")
 
 Content = (
-    Clickstream | Orders | Customers | Engagements | StockEdge | LinkAsked | UserMoved | Referred | ReferralPaid
+    Clickstream | Orders | Customers | Engagements | StockEdge | PriceEdge | LinkAsked | UserMoved | Referred
+    | ReferralPaid
 )  # fmt: skip
 
 
@@ -281,7 +283,8 @@ class Letter(Event, frozen=True, gc=False, kw_only=True):
     walk: Walk = Walk()
 
 
-Letters = StockEdge | Letter
+ItemEdge = StockEdge | PriceEdge
+Letters = StockEdge | PriceEdge | Letter
 
 # Canonical topic order: also the order in which events of one instant are applied.
 TOPICS: dict[str, object] = {

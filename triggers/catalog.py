@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from triggers.rules import (
     back_in_stock,
+    browse_abandoned,
     cart_abandoned,
     churn_risk,
+    favorite_reminder,
     first_order_nudge,
     low_stock,
     payment_pending,
+    price_drop,
     stage_changed,
     welcome_pack,
     winback,
@@ -25,4 +28,7 @@ RULES: tuple[Rule, ...] = (
     winback.RULE,
     first_order_nudge.RULE,
     welcome_pack.RULE,
+    browse_abandoned.RULE,
+    favorite_reminder.RULE,
+    price_drop.RULE,
 )

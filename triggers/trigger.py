@@ -147,6 +147,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     - `holds(asked, candidate, params)`: asked at the moment of sending, also after a deferral: None if the
       facts still stand, else the reason they do not.
     - `concerns(user, event)`: a cheap look at frequent events; False spares the rule both questions.
+    - `concerns_with(params)`: makes `concerns`, where the settings decide what is of concern.
     - `refuted(user, event, sent, params)`: an event of `refuted_by` has come that happened at or before the due time
       of what was sent; does it show that this should never have been sent? `user` already knows the event.
     - `swayed_by`: events after which the rule is not asked, but would answer a wake-up otherwise; one that
@@ -162,6 +163,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     wake_at: Callable[[User, Any, FoldParams], int | None] | None = None
     holds: Callable[[Asked, Candidate, Any], Reason | None]
     concerns: Callable[[User, Any], bool] | None = None
+    concerns_with: Callable[[Any], Callable[[User, Any], bool]] | None = None
     swayed_by: tuple[type, ...] = ()
     refuted_by: tuple[type, ...] = ()
     refuted: Callable[[User, Any, Sent, Any], bool] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from state import events, lifecycle
 from state.folding import FoldParams, Folds
+from state.interest import end_interest
 from state.user import User
 
 
@@ -15,6 +16,7 @@ def _order_placed(user: User, e: events.OrderPlaced, params: FoldParams) -> None
     order.skus = [line.sku for line in e.lines]
     user.cart.order(e.ts, e.event_id, order.skus)
     for line in e.lines:
+        end_interest(user, line.sku, line.category, e.ts)
         if line.category is not None:
             user.activity.like(line.category)
     _count(user, e.order_id, params)

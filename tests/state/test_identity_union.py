@@ -41,7 +41,7 @@ def histories(draw: st.DrawFn) -> list[tuple[str, Any]]:
             placed.add(event.order_id)
         if isinstance(event, events.CartItemRemoved):
             event = replace(event, quantity=None)  # how many of another id's pieces go cannot be told later
-        if not isinstance(event, events.StockEdge):
+        if not isinstance(event, events.ItemEdge):
             history.append((chance.choice(IDS), event))
     return history
 
