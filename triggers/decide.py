@@ -106,6 +106,7 @@ def on_union(
 
 def _ask(armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim, decisions: list[Decision]) -> None:
     rule, params, user = armed.rule, armed.params, asked.user
+    candidate: Candidate | None = None
     for _ in range(CANDIDATES_PER_ASK_LIMIT):
         candidate = rule.evaluate(asked, params)
         if candidate is None:

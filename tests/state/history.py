@@ -62,6 +62,14 @@ def _lines(c: Choice) -> tuple[events.Line, ...]:
     return tuple(events.Line(sku=c.name("k"), quantity=1, category="tea") for _ in range(2))
 
 
+def _fall(c: Choice) -> Fields:
+    price = c.random.choice((2, 3, 4, 5))
+    return {
+        "price": price,
+        "prices": ((START, 9), (START + c.random.randrange(DAY), 6), (START + DAY, price)),
+    }
+
+
 _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
     (
         events.ProductViewed,
@@ -86,4 +94,5 @@ _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
     (events.ConsentChanged, lambda c: {"channel": "sms", "granted": c.random.random() < 0.7}),
     (events.Unsubscribed, lambda c: {"trigger_id": "t", "channel": c.name("ch")}),
     (events.StockEdge, lambda c: {**c.sku(), "edge": c.random.choice(("low", "back")), "available": 2}),
+    (events.PriceEdge, lambda c: {**c.sku(), **_fall(c)}),
 )

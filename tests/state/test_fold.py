@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state import activity, cart, contact, events, favourites, orders, rfm, user
+from state import activity, browsing, cart, contact, events, favourites, orders, rfm, user
 from state.calendar import HOUR
 from state.contact import Contact, Sent
 from state.fold import apply
@@ -38,6 +38,10 @@ def _limits(known: User) -> dict[str, tuple[int, int]]:
         "gone": (len(shelf.gone), cart.GONE_LIMIT),
         "favourites": (len(known.favourites.skus), favourites.FAVOURITES_LIMIT),
         "unfavoured": (len(known.favourites.gone), favourites.FAVOURITES_LIMIT),
+        "waiting": (len(known.favourites.waiting), favourites.FAVOURITES_LIMIT),
+        "prices": (len(known.favourites.prices), favourites.FAVOURITES_LIMIT),
+        "looked": (len(known.browsing.categories), browsing.CATEGORIES_LIMIT),
+        "told": (len(known.browsing.told), browsing.TOLD_LIMIT),
         "consent": (len(said.consent), contact.CHANNELS_LIMIT),
         "alerts": (len(said.alerts), contact.ALERTS_LIMIT),
     }

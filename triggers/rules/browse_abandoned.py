@@ -106,9 +106,10 @@ def refuted(user: User, event: Any, sent: Sent, params: Params) -> bool:
     """It was bought, or went into the cart, after the last view; or had gone there before and is there still."""
     kind, _, rest = sent.anchor.partition(":")
     name = rest.rpartition("@")[0]
-    if event.ts < sent.due - params.delay:
-        if isinstance(event, events.OrderPlaced) or not _in_cart(user, kind, name):
-            return False
+    if event.ts < sent.due - params.delay and (
+        isinstance(event, events.OrderPlaced) or not _in_cart(user, kind, name)
+    ):
+        return False
     lines = event.lines if isinstance(event, events.OrderPlaced) else (event,)
     return any(name == (line.sku if kind == SKU else line.category) for line in lines)
 

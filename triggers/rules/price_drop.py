@@ -71,9 +71,11 @@ def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
         if item.available == 0:
             return Reason.OUT_OF_STOCK
         # An older fact does not overrule the edge: its letter may be here before its shard has read so far again.
-        if item.price is not None and item.price_at >= candidate.at:
-            if not fell(item.price, candidate.fields["was"], params.min_drop):
-                return Reason.STALE
+        price = (
+            candidate.fields["price"] if item.price is None or item.price_at < candidate.at else item.price
+        )
+        if not fell(price, candidate.fields["was"], params.min_drop):
+            return Reason.STALE
     bought = bought_at(user, sku)
     return Reason.STALE if bought >= candidate.at or _interest(user, sku, bought) is None else None
 
