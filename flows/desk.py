@@ -16,7 +16,8 @@ from flows.item_facts import ItemFacts
 from flows.letters import FAR_REACHING, Letters
 from flows.outgoing import Outgoing
 from flows.persons import Persons
-from flows.shard import Shard, unpack_item
+from flows.shard import QUOTING, Shard, unpack_item
+from flows.watchers import Watchers
 from state import events
 from state.folding import DUPLICATE
 from state.items import Item, apply_item
@@ -66,10 +67,10 @@ class Desk:
         self._outgoing = outgoing
         self._persons = Persons(plan, ledger, facts, outgoing)
         self._letters = Letters(self._persons, shard_count)
+        self._watchers = Watchers(plan, ledger, self._persons, self._letters, self.settle, watchers_limit)
         self._lateness = allowed_lateness
-        self._watchers_limit = watchers_limit
         self._timers_limit = timers_limit
-        self._low_threshold, self._tell_falls = plan.low_threshold, plan.tell_falls
+        self._low_threshold, self._tell_falls = plan.low_threshold, plan.min_drop is not None
         self._under_way: list[Shard] = []
         self._read: set[int] = set()
         self._events = 0
@@ -181,7 +182,7 @@ class Desk:
 
     def _apply(self, batch: ShardBatch) -> None:
         shard, plan = batch.shard, self._plan
-        users, dirty = shard.users, shard.dirty
+        users, dirty, quoted = shard.users, shard.dirty, shard.quoted
         facts, claim = self._facts, self._facts.claim
         clock, lateness = shard.clock, self._lateness
         decisions: list[Decision] = []
@@ -215,6 +216,8 @@ class Desk:
             dirty[user_id] = user
             if applied.watches is not None:
                 shard.watching.setdefault(applied.watches, {})[user_id] = ts
+            if quoted and kind in QUOTING:
+                shard.note_quote(user, event.sku)
             if user.due != before:
                 shard.set_due(user_id, user.due)
             if decisions:
@@ -231,7 +234,7 @@ class Desk:
         shard.clock = max(shard.clock, event.ts)
         kind = event.__class__
         if kind in ITEM_EDGES:
-            self._fan_out(shard, event)
+            self._watchers.tell(shard, event)
         elif kind is events.Letter:
             self._letters.deliver(shard, event)
         elif kind in ITEM_EVENTS:
@@ -240,26 +243,7 @@ class Desk:
             shard.changed_items[event.sku] = item
             if edge is not None and event.ts >= shard.clock - self._lateness:
                 self._letters.to_all(shard, edge)
-                self._fan_out(shard, edge)
-
-    def _fan_out(self, shard: Shard, edge: events.ItemEdge) -> None:
-        """Ask the rules for every user of this shard who watches the SKU."""
-        self.settle()  # watchers on their way to the ledger must be there to be read
-        self._read.add(shard.number)
-        watchers = self._ledger.load_watchers(shard.number, edge.sku, self._watchers_limit)
-        if len(watchers) == self._watchers_limit:
-            metrics.LIMIT_HITS.labels(limit="watchers_per_sku").inc()
-        watchers = [*dict.fromkeys([*watchers, *shard.watching.get(edge.sku, ())])]
-        self._persons.load((shard, user_id) for user_id in watchers)
-        changes_nothing = isinstance(edge, events.PriceEdge)  # but for those it is of concern to
-        for user_id in watchers:
-            user = shard.users[user_id]
-            if user.alias_of is not None:
-                # Its watches have moved, but this edge may have come to the other shard before them.
-                self._letters.tell(shard, user, edge)
-            elif not changes_nothing or self._plan.listeners(user, edge):
-                self._persons.wake(shard, user, edge.ts)
-                self._persons.tell(shard, user, edge)
+                self._watchers.tell(shard, edge)
 
     # timers
 

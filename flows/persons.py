@@ -8,7 +8,7 @@ from typing import Any
 from connectors import metrics
 from flows.item_facts import ItemFacts
 from flows.outgoing import Outgoing
-from flows.shard import Shard
+from flows.shard import QUOTING, Shard
 from state.folding import DUPLICATE, Applied
 from state.interest import interests
 from state.ledger import Ledger
@@ -54,6 +54,8 @@ class Persons:
             shard.dirty[user.user_id] = user
             if applied.watches is not None:
                 shard.watching.setdefault(applied.watches, {})[user.user_id] = event.ts
+            if event.__class__ in QUOTING:
+                shard.note_quote(user, event.sku)
             if user.due != before:
                 shard.set_due(user.user_id, user.due)
             self._outgoing.emit(shard, user, decisions, event.traceparent)
@@ -84,4 +86,5 @@ class Persons:
         for sku, seen_at in interests(moved).items():
             watchers = shard.watching.setdefault(sku, {})
             watchers[user.user_id] = max(seen_at, watchers.get(user.user_id, seen_at))
+            shard.note_quote(user, sku)
         self._outgoing.emit(shard, user, decisions, None)

@@ -52,3 +52,14 @@ def end_interest(user: User, sku: str, category: str | None, ts: int) -> None:
     end_looking(user.activity.viewed.get(sku), ts)
     if user.own_browsing is not None and category is not None:
         end_looking(user.own_browsing.categories.get(category), ts)
+
+
+def highest_quote(user: User, sku: str) -> int:
+    """The highest price of the SKU that this user was told: in the cart, at the mark, at a view; 0 if none."""
+    viewed = user.activity.viewed.get(sku)
+    highest = 0 if viewed is None or viewed.price is None else viewed.price
+    if user.own_favourites is not None:
+        highest = max(highest, user.own_favourites.prices.get(sku, 0))
+    if user.own_cart is not None and sku in user.own_cart.lines:
+        highest = max(highest, user.own_cart.lines[sku].price)
+    return highest

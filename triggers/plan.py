@@ -54,7 +54,9 @@ class Plan:
         low_stock = self.armed.get("low_stock")
         # The item shards must know where "low" begins; with the rule off nothing is ever low.
         self.low_threshold: int = getattr(low_stock.params, "threshold", 0) if low_stock else 0
-        self.tell_falls = "price_drop" in self.armed
+        price_drop = self.armed.get("price_drop")
+        # The same of prices: what is a fall worth telling? None: nobody wants to hear of prices.
+        self.min_drop: float | None = getattr(price_drop.params, "min_drop", None) if price_drop else None
 
     def listeners(self, user: User, event: Any) -> list[Armed]:
         """The rules that want to be asked about this event of this user."""

@@ -109,9 +109,7 @@ class Reader:
                 added.append(e.ts)
             elif isinstance(e, events.CartCleared) or (
                 isinstance(e, events.CartItemRemoved) and e.sku == sku
-            ):
-                out.append(e.ts)
-            elif isinstance(e, events.OrderPlaced) and e.lines[0].sku == sku:
+            ) or (isinstance(e, events.OrderPlaced) and e.lines[0].sku == sku):
                 out.append(e.ts)
         return max(added) > max(out)
 

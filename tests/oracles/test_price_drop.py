@@ -79,7 +79,7 @@ class Reader:
     def _look(self, user: str, fall: events.PriceChanged) -> None:
         bought = self._bought(user, fall.sku)
         for since, price in self._known_prices(user, fall.sku, fall.ts):
-            if since <= bought:
+            if since <= bought or since > fall.ts:
                 continue
             if fall.price > self._keep * price:
                 return
@@ -123,9 +123,8 @@ class Reader:
         """Of the last view that told a price; a view older than one read before it tells nothing new."""
         latest, price = -1, None
         for e in read:
-            if isinstance(e, events.ProductViewed) and (e.user_id, e.sku) == (user, sku):
-                if e.ts > latest:
-                    latest, price = e.ts, price if e.price is None else e.price
+            if isinstance(e, events.ProductViewed) and (e.user_id, e.sku) == (user, sku) and e.ts > latest:
+                latest, price = e.ts, price if e.price is None else e.price
         return price
 
     def _at(self, sku: str, ts: int) -> int:

@@ -76,7 +76,9 @@ class Shop:
         self._clock = max(self._clock, arrives)
         if isinstance(event, _ITEM_EVENTS):
             item = self._items.setdefault(event.sku, Item())
-            event = apply_item(item, event, self._plan.low_threshold, tell_falls=self._plan.tell_falls)
+            event = apply_item(
+                item, event, self._plan.low_threshold, tell_falls=self._plan.min_drop is not None
+            )
         if event is None:
             return
         if isinstance(event, events.ItemEdge):

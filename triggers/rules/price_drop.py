@@ -20,6 +20,7 @@ from state.contact import Sent
 from state.interest import bought_at
 from state.prices import fell, in_force, rose
 from state.user import User
+from state.values import LAST_TS
 from triggers.stock_alerts import INTEREST_EVENTS, WORDS
 from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
 
@@ -88,13 +89,14 @@ def refuted(user: User, event: Any, sent: Sent, params: Params) -> bool:
     """She had bought it, and shown no interest since, when she was told."""
     if all(line.sku not in sent.skus for line in event.lines):
         return False
-    known = _interest(user, sent.skus[0], event.ts)
-    return known is None or known.since > sent.due
+    return _interest(user, sent.skus[0], event.ts, (-1, sent.due)) is None
 
 
 def _fallen(user: User, edge: events.PriceEdge, params: Params) -> Known | None:
     """The price this user knows, if the SKU now costs enough less and she has not been told of this fall."""
-    known = _interest(user, edge.sku, bought_at(user, edge.sku), edge.ts - params.watched_for)
+    # What came after the fall is no reason to tell of it: the letter may be here later than that.
+    span = (edge.ts - params.watched_for, edge.ts)
+    known = _interest(user, edge.sku, bought_at(user, edge.sku), span)
     if known is None:
         return None
     price = in_force(edge.prices, known.since) if known.price is None else known.price
@@ -106,10 +108,11 @@ def _fallen(user: User, edge: events.PriceEdge, params: Params) -> Known | None:
     return Known(known.interest, known.since, price)
 
 
-def _interest(user: User, sku: str, bought: int, watched_since: int = -1) -> Known | None:
-    """The strongest interest that no purchase has settled and no time has worn out."""
+def _interest(user: User, sku: str, bought: int, span: tuple[int, int] = (-1, LAST_TS)) -> Known | None:
+    """The strongest interest that no purchase has settled; it began before the end of `span`, a view within it."""
     for known in _interests(user, sku):
-        if known.since > bought and (known.interest != "viewed" or known.since >= watched_since):
+        earliest = span[0] if known.interest == "viewed" else -1
+        if bought < known.since and earliest <= known.since <= span[1]:
             return known
     return None
 
