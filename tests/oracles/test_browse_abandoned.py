@@ -107,9 +107,11 @@ class Reader:
         for e in self._read:
             if isinstance(e, events.CartItemAdded) and e.sku == sku:
                 added.append(e.ts)
-            elif isinstance(e, events.CartCleared) or (
-                isinstance(e, events.CartItemRemoved) and e.sku == sku
-            ) or (isinstance(e, events.OrderPlaced) and e.lines[0].sku == sku):
+            elif (
+                isinstance(e, events.CartCleared)
+                or (isinstance(e, events.CartItemRemoved) and e.sku == sku)
+                or (isinstance(e, events.OrderPlaced) and e.lines[0].sku == sku)
+            ):
                 out.append(e.ts)
         return max(added) > max(out)
 
