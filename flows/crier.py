@@ -1,6 +1,6 @@
 """How do many users hear of one thing? The shard that reads it writes to all shards, and each tells its own users.
 
-Who watches a SKU is told of its stock at once, as they are few. Of a weather alert or a campaign's stage everybody of
+Who watches a SKU is told at once, as they are few (flows/watchers.py). Of a weather alert or a campaign's stage all of
 the audience is told as if at the moment at which the shard read of it: it walks through the audience some users a
 round, in the order of their ids, and commits how far it has come with what they were told; whoever has an event or a
 timer meanwhile is told before that (`Persons.hear`).
@@ -15,7 +15,6 @@ from connectors import metrics
 from flows.letters import Letters
 from flows.persons import Persons
 from flows.shard import Shard
-from state import events
 from state.calls import Call, Calling
 from state.ledger import Ledger
 from state.letters import id_of
@@ -35,7 +34,6 @@ class Crier:
         allowed_lateness: int,
         users_a_round: int,
         audience_limit: int,
-        watchers_limit: int,
     ) -> None:
         self._plan = plan
         self._ledger = ledger
@@ -44,23 +42,6 @@ class Crier:
         self._lateness = allowed_lateness
         self._users_a_round = users_a_round
         self._audience_limit = audience_limit
-        self._watchers_limit = watchers_limit
-
-    def tell_watchers(self, shard: Shard, edge: events.StockEdge) -> None:
-        """Ask the rules for every user of this shard who watches the SKU."""
-        self._persons.read.add(shard.number)
-        watchers = self._ledger.load_watchers(shard.number, edge.sku, self._watchers_limit)
-        if len(watchers) == self._watchers_limit:
-            metrics.LIMIT_HITS.labels(limit="watchers_per_sku").inc()
-        watchers = [*dict.fromkeys([*watchers, *shard.watching.get(edge.sku, ())])]
-        self._persons.load((shard, user_id) for user_id in watchers)
-        for user_id in watchers:
-            user = shard.users[user_id]
-            self._persons.wake(shard, user, edge.ts)
-            if user.alias_of is None:
-                self._persons.tell(shard, user, edge)
-            else:  # its watches have moved, but this edge may have come to the other shard before them
-                self._letters.tell(shard, user, edge)
 
     def announce(self, shard: Shard, event: Any) -> None:
         """A context event has been read: every shard must hear of it, this one at once.

@@ -17,7 +17,8 @@ from flows.item_facts import ItemFacts
 from flows.letters import FAR_REACHING, Letters
 from flows.outgoing import Outgoing
 from flows.persons import Persons
-from flows.shard import Shard, unpack_item
+from flows.shard import QUOTING, Shard, unpack_item
+from flows.watchers import Watchers
 from state import events
 from state.folding import CHANGED, DUPLICATE
 from state.items import Item, apply_item
@@ -27,6 +28,7 @@ from triggers.plan import Plan
 from triggers.trigger import Decision
 
 ITEM_EVENTS = frozenset(get_args(events.Inventory))
+ITEM_EDGES = frozenset(get_args(events.ItemEdge))
 CONTEXT_EVENTS = frozenset(get_args(events.Context))
 
 
@@ -76,11 +78,11 @@ class Desk:
             allowed_lateness=allowed_lateness,
             users_a_round=called_users,
             audience_limit=audience_limit,
-            watchers_limit=watchers_limit,
         )
+        self._watchers = Watchers(plan, ledger, self._persons, self._letters, self.settle, watchers_limit)
         self._lateness = allowed_lateness
         self._timers_limit = timers_limit
-        self._low_threshold = plan.low_threshold
+        self._low_threshold, self._tell_falls = plan.low_threshold, plan.min_drop is not None
         self._under_way: list[Shard] = []
         self._read: set[int] = set()
         self._events = 0
@@ -203,7 +205,7 @@ class Desk:
 
     def _apply(self, batch: ShardBatch) -> None:
         shard, plan = batch.shard, self._plan
-        users, dirty = shard.users, shard.dirty
+        users, dirty, quoted = shard.users, shard.dirty, shard.quoted
         facts, claim, under_way = self._facts, self._facts.claim, shard.calls.under_way
         clock, lateness = shard.clock, self._lateness
         decisions: list[Decision] = []
@@ -237,6 +239,8 @@ class Desk:
                 continue
             late_events += late
             dirty[user_id] = user
+            if quoted and kind in QUOTING:
+                shard.note_quote(user, event.sku)
             if user.due != before:
                 shard.set_due(user_id, user.due)
             if decisions:
@@ -253,25 +257,22 @@ class Desk:
             metrics.DLQ_RECORDS.labels(topic=event.topic, reason=event.reason).inc()
             return
         shard.clock = max(shard.clock, event.ts)
-        if isinstance(event, events.StockEdge):
-            self._fan_out(shard, event)
-        elif isinstance(event, events.Letter):
+        kind = event.__class__
+        if kind in ITEM_EDGES:
+            self._watchers.tell(shard, event)
+        elif kind is events.Letter:
             self._letters.deliver(shard, event)
-        elif isinstance(event, events.Call):
+        elif kind is events.Call:
             self._crier.begin(shard, event.about)
-        elif event.__class__ in CONTEXT_EVENTS:
+        elif kind in CONTEXT_EVENTS:
             self._crier.announce(shard, event)
-        elif event.__class__ in ITEM_EVENTS:
+        elif kind in ITEM_EVENTS:
             item = shard.items[event.sku]
-            edge = apply_item(item, event, self._low_threshold)
+            edge = apply_item(item, event, self._low_threshold, tell_falls=self._tell_falls)
             shard.changed_items[event.sku] = item
             if edge is not None and event.ts >= shard.clock - self._lateness:
                 self._letters.to_all(shard, edge)
-                self._fan_out(shard, edge)
-
-    def _fan_out(self, shard: Shard, edge: events.StockEdge) -> None:
-        self.settle()  # watchers on their way to the ledger must be there to be read
-        self._crier.tell_watchers(shard, edge)
+                self._watchers.tell(shard, edge)
 
     # timers
 
@@ -296,4 +297,4 @@ class Desk:
             metrics.EVENTS_DUPLICATE.inc(duplicates)
 
 
-_USERLESS = frozenset((DeadLetter, events.StockEdge, events.Letter, events.Call, *CONTEXT_EVENTS))
+_USERLESS = frozenset((DeadLetter, *ITEM_EDGES, events.Letter, events.Call, *CONTEXT_EVENTS))

@@ -48,9 +48,10 @@ class Letters:
 
     def to_all(self, shard: Shard, event: Any) -> None:
         """To every other shard."""
+        value = _encode(event)
         for other in range(self._shard_count):
             if other != shard.number:
-                shard.write("letters", event.event_id, None, _encode(event), [], partition=other)
+                shard.write("letters", event.event_id, None, value, [], partition=other)
 
     def tell(self, shard: Shard, user: User, event: Any, *, late: bool = False) -> Applied:
         """An event for this id of the shard: it reaches whoever the id is today."""

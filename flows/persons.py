@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from connectors import metrics
 from flows.item_facts import ItemFacts
 from flows.outgoing import Outgoing
-from flows.shard import Shard
+from flows.shard import QUOTING, Shard
 from state.audience import INTERESTED, delist, listed, relist
 from state.folding import CHANGED, DUPLICATE, Applied
 from state.interest import interests
@@ -100,6 +100,8 @@ class Persons:
         applied = on_event(user, event, self._plan, self._facts, self._facts.claim, decisions, late=late)
         if applied is not DUPLICATE:
             shard.dirty[user.user_id] = user
+            if event.__class__ in QUOTING:
+                shard.note_quote(user, event.sku)
             if user.due != before:
                 shard.set_due(user.user_id, user.due)
             self._outgoing.emit(shard, user, decisions, event.traceparent)
@@ -136,6 +138,7 @@ class Persons:
         for sku, seen_at in interests(moved).items():
             watchers = shard.watching.setdefault(sku, {})
             watchers[user.user_id] = max(seen_at, watchers.get(user.user_id, seen_at))
+            shard.note_quote(user, sku)
         self._outgoing.emit(shard, user, decisions, None)
         joins, leaves = relist(user)
         self.follow(shard, user, Applied(True, None, joins, leaves), at)

@@ -11,9 +11,14 @@ from flows.calls import Calls
 from flows.merge import Merge
 from flows.outbox import Outbox
 from flows.timers import Timers
+from state import events
+from state.interest import highest_quote
 from state.items import Item
 from state.ledger import Commit, Opened
 from state.user import User, pack, unpack
+
+QUOTING = frozenset((events.ProductViewed, events.CartItemAdded, events.Favorited))
+"""Events that may tell a user a price, or bring one who knows a price among the watchers."""
 
 pack_item = Encoder().encode
 unpack_item = Decoder(Item).decode
@@ -45,6 +50,7 @@ class Shard:
         self.users: dict[str, User] = {}
         self.packed: dict[str, bytes] = {}
         self.items: dict[str, Item] = {}
+        self.quoted: dict[str, int] = {}  # the highest price that a watcher of the SKU was told
         self._users_limit = users
         # not in the ledger yet
         self.marks: dict[str, int] = {}
@@ -99,6 +105,19 @@ class Shard:
             clean = [sku for sku in self.items if sku not in self.changed_items]
             for sku in clean[: len(self.items) - limit + limit // 8]:
                 del self.items[sku]
+
+    # prices that users know
+
+    def remember_quotes(self, sku: str, highest: int) -> None:
+        """What is known of all who watch the SKU; from here on `note_quote` must hear of every one of them."""
+        if len(self.quoted) >= self._users_limit:
+            self.quoted.clear()
+        self.quoted[sku] = highest
+
+    def note_quote(self, user: User, sku: str) -> None:
+        highest = self.quoted.get(sku)
+        if highest is not None:
+            self.quoted[sku] = max(highest, highest_quote(user, sku))
 
     # changes
 

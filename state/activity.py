@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from msgspec import Struct
 
 from state import visits
@@ -17,12 +19,25 @@ _SPAN = 1 << 21
 VIEWS, SESSIONS, SEARCHES = 1, _SPAN, _SPAN**2  # one of each kind, as the packed counts hold it
 
 
+class Looks(Protocol):
+    """Of one SKU or category: the last view, and how many there were after `since`."""
+
+    at: int
+    fresh: int
+    since: int
+
+
 class Viewed(Struct, array_like=True, gc=False):
-    """One SKU lately looked at: when last, how often, and the price then (minor units)."""
+    """One SKU lately looked at: when last, how often, and the price then (minor units).
+
+    `fresh` of the views came after `since`, when it was last carted, bought or spoken of (state/browsing.py).
+    """
 
     at: int
     times: int
     price: int | None
+    fresh: int = 0
+    since: int = -1
 
 
 class Activity(Struct, array_like=True, gc=False):
@@ -41,20 +56,27 @@ class Activity(Struct, array_like=True, gc=False):
     sessions: tuple[int, ...] = ()  # when the last ones began
     visits: visits.Visits = ()  # the last ones, while no session is known
 
-    def view(self, ts: int, sku: str, category: str | None, price: int | None, days: Days) -> bool:
-        """Count one product view; True when the SKU begins (or, a day later, begins again) to be watched."""
+    def view(
+        self, ts: int, sku: str, category: str | None, price: int | None, days: Days, since: int = -1
+    ) -> bool:
+        """Count one product view; True when the SKU begins (or, a day later, begins again) to be watched.
+
+        `since`: of a SKU not among the viewed ones, when it was last in the cart.
+        """
         self._count(VIEWS, ts, days)
         if category is not None:
             self.like(category)
         viewed = self.viewed  # the latest last, so that the first may go
         known = viewed.pop(sku, None)
         if known is None:
-            viewed[sku] = Viewed(ts, 1, price)
+            viewed[sku] = Viewed(ts, 1, price, int(ts > since), since)
             if len(viewed) > RECENT_SKUS_LIMIT:
                 del viewed[next(iter(viewed))]
             return True
         viewed[sku] = known
         known.times += 1
+        if ts > known.since:
+            known.fresh += 1
         if ts < known.at:
             return False
         again = ts - known.at >= DAY
@@ -151,10 +173,19 @@ class Activity(Struct, array_like=True, gc=False):
             _add(self.by_hour, hour, kind, KEPT_HOURS)
 
 
+def fresh_after(look: Looks, ts: int) -> int:
+    """How many of the views came after `ts`? At least the last one, if it did; of those before it nobody knows."""
+    if ts <= look.since:
+        return look.fresh
+    return 0 if look.at <= ts else min(look.fresh, 1)
+
+
 def _one(a: Viewed, b: Viewed) -> Viewed:
     early, late = sorted((a, b), key=lambda viewed: (viewed.at, viewed.times, viewed.price or -1))
     price = early.price if late.price is None else late.price
-    return Viewed(late.at, early.times + late.times, price)
+    since = max(a.since, b.since)
+    fresh = sum(fresh_after(viewed, since) for viewed in (a, b))
+    return Viewed(late.at, early.times + late.times, price, fresh, since)
 
 
 def _greatest(numbers: dict[str, int], limit: int) -> dict[str, int]:

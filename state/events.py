@@ -18,6 +18,7 @@ from state.event import Event as Event  # noqa: PLC0414 # the same
 from state.event import UserEvent as UserEvent  # noqa: PLC0414 # the same
 from state.identity import Walk
 from state.letters import LinkAsked, ReferralPaid, ReferralUndone, Referred, UserMoved
+from state.letters import PriceEdge as PriceEdge  # noqa: PLC0414 # the same
 from state.letters import StockEdge as StockEdge  # noqa: PLC0414 # the same
 from state.values import MAX_LINES, Birthday, Count, Currency, Id, Millis, Money, Quantity, Text
 
@@ -249,8 +250,8 @@ Engagements = MessageDelivered | MessageOpened | MessageClicked | MessageBounced
 # letters: written by shards for shards, never by a shop (design: "everything that crosses shards")
 
 Content = (
-    Clickstream | Orders | Customers | Engagements | StockEdge | LinkAsked | UserMoved | Referred | ReferralPaid
-    | ReferralUndone
+    Clickstream | Orders | Customers | Engagements | StockEdge | PriceEdge | LinkAsked | UserMoved | Referred
+    | ReferralPaid | ReferralUndone
 )  # fmt: skip
 
 
@@ -267,7 +268,8 @@ class Letter(Event, frozen=True, gc=False, kw_only=True):
     walk: Walk = Walk()
 
 
-Letters = StockEdge | Letter | Call
+ItemEdge = StockEdge | PriceEdge
+Letters = StockEdge | PriceEdge | Letter | Call
 
 # Canonical topic order: also the order in which events of one instant are applied.
 TOPICS: dict[str, object] = {

@@ -25,7 +25,10 @@ _FOLDS: Folds = {
     **community.FOLDS,
 }
 _VISITS = frozenset((*get_args(events.Clickstream), events.OrderPlaced))
-_BETWEEN_USERS = (events.StockEdge, LinkAsked, UserMoved, Referred, ReferralPaid, ReferralUndone)
+_BETWEEN_USERS = (
+    *(events.StockEdge, events.PriceEdge),
+    *(LinkAsked, UserMoved, Referred, ReferralPaid, ReferralUndone),
+)
 _NO_SIGN_OF_LIFE = frozenset((*_BETWEEN_USERS, *get_args(events.Context)))
 # A source numbers its own events, so an id is compared within its topic only. The topic goes before the id: as the
 # seed of xxh3 it would be mixed with short ids so simply that "21" of one topic is "23" of another.

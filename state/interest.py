@@ -1,7 +1,8 @@
-"""Which SKUs matter to this user, why, and since when?"""
+"""Which SKUs matter to this user, why, since when, and what has put an end to it?"""
 
 from __future__ import annotations
 
+from state.browsing import end_looking
 from state.user import User
 
 
@@ -27,3 +28,38 @@ def interest_in(user: User, sku: str) -> tuple[str, int] | None:
         return "favourite", marked_at
     viewed = user.activity.viewed.get(sku)
     return None if viewed is None else ("viewed", viewed.at)
+
+
+def bought_at(user: User, sku: str) -> int:
+    """When the SKU was last ordered, paid or not; -1 if never. A cancelled order is no purchase."""
+    if user.own_orders is None:
+        return -1
+    orders = (order for order in user.own_orders.by_id.values() if order.cancelled_at is None)
+    return max((order.placed_at or -1 for order in orders if sku in order.skus), default=-1)
+
+
+def taken_at(user: User, sku: str) -> int:
+    """When the SKU last came into the cart or went out of it, as by an order; -1 if never."""
+    cart = user.own_cart
+    if cart is None:
+        return -1
+    line = cart.lines.get(sku)
+    return max(-1 if line is None else line.added_at, cart.gone.get(sku, -1))
+
+
+def end_interest(user: User, sku: str, category: str | None, ts: int) -> None:
+    """Carted or bought: looking at the SKU, or around in its category, has come to its end."""
+    end_looking(user.activity.viewed.get(sku), ts)
+    if user.own_browsing is not None and category is not None:
+        end_looking(user.own_browsing.categories.get(category), ts)
+
+
+def highest_quote(user: User, sku: str) -> int:
+    """The highest price of the SKU that this user was told: in the cart, at the mark, at a view; 0 if none."""
+    viewed = user.activity.viewed.get(sku)
+    highest = 0 if viewed is None or viewed.price is None else viewed.price
+    if user.own_favourites is not None:
+        highest = max(highest, user.own_favourites.prices.get(sku, 0))
+    if user.own_cart is not None and sku in user.own_cart.lines:
+        highest = max(highest, user.own_cart.lines[sku].price)
+    return highest

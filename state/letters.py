@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from msgspec import Meta
 from msgspec.json import Encoder
 from xxhash import xxh3_128_hexdigest
 
 from state.event import Event
-from state.values import Count, Id, Millis
+from state.values import Count, Id, Millis, Money
+
+PRICES_LIMIT = 16
 
 
 class StockEdge(Event, frozen=True, gc=False, kw_only=True):
@@ -18,6 +21,14 @@ class StockEdge(Event, frozen=True, gc=False, kw_only=True):
     edge: Literal["low", "back"]
     available: Count
     since: Millis = 0
+
+
+class PriceEdge(Event, frozen=True, gc=False, kw_only=True):
+    """The price of a SKU fell, or became known. `prices`: what it was since when (epoch ms), this one the last."""
+
+    sku: Id
+    price: Money
+    prices: Annotated[tuple[tuple[int, Money], ...], Meta(max_length=PRICES_LIMIT)]
 
 
 class LinkAsked(Event, frozen=True, gc=False, kw_only=True):

@@ -10,10 +10,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 from state import lifecycle
+from state.browsing import end_looking
 from state.calendar import earliest, latest
 from state.contact import Pending
 from state.folding import FoldParams
 from state.identity import ALIASES_LIMIT, Ties
+from state.interest import taken_at
 from state.lifecycle import LifecycleParams
 from state.rfm import Rfm
 from state.user import MARK_BYTES, SEEN_BYTES, User
@@ -64,6 +66,8 @@ def unite(user: User, moved: User, params: FoldParams) -> list[Pending]:
     for rule, at in (moved.own_wakes or {}).items():
         user.wakes[rule] = min(at, user.wakes.get(rule, at))
     _unite_ties(user, moved)
+    for sku, viewed in user.activity.viewed.items():
+        end_looking(viewed, taken_at(user, sku))
     return [] if moved.own_contact is None else user.contact.unite(moved.own_contact)
 
 

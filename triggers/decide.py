@@ -145,6 +145,7 @@ def _kind_of(event: Any) -> str:
 
 def _ask(armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim, decisions: list[Decision]) -> None:
     rule, params, user = armed.rule, armed.params, asked.user
+    candidate: Candidate | None = None
     for _ in range(CANDIDATES_PER_ASK_LIMIT):
         candidate = rule.evaluate(asked, params)
         if candidate is None:
@@ -153,6 +154,8 @@ def _ask(armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim, decisions:
         decisions.append(_decide(candidate, armed, asked, plan, try_claim))
     if rule.wake_at is not None:
         at = rule.wake_at(user, params, plan.fold)
+        if at is not None and candidate is not None:
+            at = max(at, asked.now + 1)  # too many for one moment: the rest in the next
         if at is not None and not asked.passed(at):
             user.wakes[rule.name] = at
         elif user.own_wakes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct, structs
@@ -22,6 +22,7 @@ class Armed(Struct, frozen=True):
 
     rule: Rule
     params: RuleParams
+    concerns: Callable[[User, Any], bool] | None = None
 
 
 class Plan:
@@ -36,7 +37,7 @@ class Plan:
         policy_enabled: bool,
     ) -> None:
         self.policy = policy
-        self.armed = {r.name: Armed(r, rules[r.name]) for r in RULES if rules[r.name].enabled}
+        self.armed = {r.name: _armed(r, rules[r.name]) for r in RULES if rules[r.name].enabled}
         self.gates: tuple[tuple[Gate, Any], ...] = (
             tuple((gate, policy[gate.name]) for gate in GATES) if policy_enabled else ()
         )
@@ -65,13 +66,16 @@ class Plan:
         low_stock = self.armed.get("low_stock")
         # The item shards must know where "low" begins; with the rule off nothing is ever low.
         self.low_threshold: int = getattr(low_stock.params, "threshold", 0) if low_stock else 0
+        price_drop = self.armed.get("price_drop")
+        # The same of prices: what is a fall worth telling? None: nobody wants to hear of prices.
+        self.min_drop: float | None = getattr(price_drop.params, "min_drop", None) if price_drop else None
 
     def listeners(self, user: User, event: Any) -> list[Armed]:
         """The rules that want to be asked about this event of this user."""
         return [
             each
             for each in self.by_event.get(event.__class__, ())
-            if each.rule.concerns is None or each.rule.concerns(user, event)
+            if each.concerns is None or each.concerns(user, event)
         ]
 
     def audiences(self, call: Any) -> tuple[str, ...]:
@@ -105,3 +109,7 @@ class Plan:
         return any(at < event.ts and name in swayed for name, at in (user.own_wakes or {}).items()) or any(
             pending.until < event.ts and pending.rule in swayed for pending in user.pending
         )
+
+
+def _armed(rule: Rule, params: RuleParams) -> Armed:
+    return Armed(rule, params, rule.concerns if rule.concerns_with is None else rule.concerns_with(params))

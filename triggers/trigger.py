@@ -174,6 +174,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     - `audience(event, params)`: of a call to many in `on` (state/calls.py), to whose ears it must come
       (state/audience.py); None: nobody's.
     - `reaches(user, event, params)`: False spares a user of that audience the call, which would change nothing.
+    - `concerns_with(params)`: makes `concerns`, where the settings decide what is of concern.
     - `refuted(user, event, sent, params)`: an event of `refuted_by` has come that happened at or before the due time
       of what was sent; does it show that this should never have been sent? `user` already knows the event.
     - `swayed_by`: events after which the rule is not asked, but would answer a wake-up otherwise; one that
@@ -191,6 +192,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     concerns: Callable[[User, Any], bool] | None = None
     audience: Callable[[Any, Any], str | None] | None = None
     reaches: Callable[[User, Any, Any], bool] | None = None
+    concerns_with: Callable[[Any], Callable[[User, Any], bool]] | None = None
     swayed_by: tuple[type, ...] = ()
     refuted_by: Kinds = ()
     refuted: Callable[[User, Any, Sent, Any], bool] | None = None

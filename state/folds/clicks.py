@@ -6,16 +6,20 @@ from state import events
 from state.audience import relist
 from state.calendar import Days
 from state.folding import Applied, FoldParams, Folds
+from state.interest import end_interest, taken_at
 from state.user import User
 
 
 def _product_viewed(user: User, e: events.ProductViewed, params: FoldParams) -> Applied | None:
     days: Days = params.days
-    return Applied(True, e.sku) if user.activity.view(e.ts, e.sku, e.category, e.price, days) else None
+    sku, activity = e.sku, user.activity
+    since = -1 if user.own_cart is None or sku in activity.viewed else taken_at(user, sku)
+    return Applied(True, sku) if activity.view(e.ts, sku, e.category, e.price, days, since) else None
 
 
 def _category_viewed(user: User, e: events.CategoryViewed, params: FoldParams) -> None:
     user.activity.like(e.category)
+    user.browsing.look(e.ts, e.category)
 
 
 def _session_started(user: User, e: events.SessionStarted, params: FoldParams) -> None:
@@ -28,6 +32,7 @@ def _searched(user: User, e: events.Searched, params: FoldParams) -> None:
 
 def _cart_added(user: User, e: events.CartItemAdded, params: FoldParams) -> Applied:
     user.cart.add(e.ts, e.event_id, e.sku, e.quantity, e.price, e.category)
+    end_interest(user, e.sku, e.category, e.ts)
     if e.category is not None:
         user.activity.like(e.category)
     return Applied(True, e.sku, *relist(user))
@@ -42,7 +47,9 @@ def _cart_cleared(user: User, e: events.CartCleared, params: FoldParams) -> None
 
 
 def _favorited(user: User, e: events.Favorited, params: FoldParams) -> Applied | None:
-    return Applied(True, e.sku, *relist(user)) if user.favourites.add(e.ts, e.sku) else None
+    viewed = user.activity.viewed.get(e.sku)
+    price = None if viewed is None else viewed.price
+    return Applied(True, e.sku, *relist(user)) if user.favourites.add(e.ts, e.sku, price) else None
 
 
 def _unfavorited(user: User, e: events.Unfavorited, params: FoldParams) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from state import events, lifecycle
 from state.audience import relist
 from state.folding import Applied, FoldParams, Folds
+from state.interest import end_interest
 from state.orders import Order
 from state.user import User
 
@@ -19,6 +20,7 @@ def _order_placed(user: User, e: events.OrderPlaced, params: FoldParams) -> Appl
     order.note_lines((line.sku, line.quantity, line.category) for line in e.lines)
     user.cart.order(e.ts, e.event_id, order.skus)
     for line in e.lines:
+        end_interest(user, line.sku, line.category, e.ts)
         if line.category is not None:
             user.activity.like(line.category)
     _count(user, e.order_id, params)

@@ -91,6 +91,14 @@ def _time(c: Choice) -> Fields:
     }
 
 
+def _fall(c: Choice) -> Fields:
+    price = c.random.choice((2, 3, 4, 5))
+    return {
+        "price": price,
+        "prices": ((START, 9), (START + c.random.randrange(DAY), 6), (START + DAY, price)),
+    }
+
+
 _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
     (
         events.ProductViewed,
@@ -153,4 +161,5 @@ _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
     (events.ComplaintClosed, lambda c: {"id": c.name("c")}),
     (events.ReviewPosted, lambda c: {**c.sku(), "rating": c.random.randrange(6)}),
     (events.StockEdge, lambda c: {**c.sku(), "edge": c.random.choice(("low", "back")), "available": 2}),
+    (events.PriceEdge, lambda c: {**c.sku(), **_fall(c)}),
 )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from state import (
     activity,
+    browsing,
     cart,
     community,
     contact,
@@ -54,6 +55,10 @@ def _limits(known: User) -> dict[str, tuple[int, int]]:
         "gone": (len(shelf.gone), cart.GONE_LIMIT),
         "favourites": (len(known.favourites.skus), favourites.FAVOURITES_LIMIT),
         "unfavoured": (len(known.favourites.gone), favourites.FAVOURITES_LIMIT),
+        "waiting": (len(known.favourites.waiting), favourites.FAVOURITES_LIMIT),
+        "prices": (len(known.favourites.prices), favourites.FAVOURITES_LIMIT),
+        "looked": (len(known.browsing.categories), browsing.CATEGORIES_LIMIT),
+        "told": (len(known.browsing.told), browsing.TOLD_LIMIT),
         "consent": (len(said.consent), contact.CHANNELS_LIMIT),
         "bought_skus": (len(bought.skus), purchases.BOUGHT_SKUS_LIMIT),
         "bought_categories": (len(bought.categories), purchases.BOUGHT_CATEGORIES_LIMIT),

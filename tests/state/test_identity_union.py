@@ -43,7 +43,7 @@ def histories(draw: st.DrawFn) -> list[tuple[str, Any]]:
             placed.add(event.order_id)
         if isinstance(event, events.CartItemRemoved):
             event = replace(event, quantity=None)  # how many of another id's pieces go cannot be told later
-        if not isinstance(event, events.StockEdge | ReferralUndone):  # it goes to the id that was paid
+        if not isinstance(event, events.ItemEdge | ReferralUndone):  # it goes to the id that was paid
             history.append((chance.choice(IDS), event))
     return history
 
@@ -86,12 +86,12 @@ def facts(user: User) -> dict[str, Any]:
         "days": _recent(activity.by_day, KEPT_DAYS),
         "hours": _recent(activity.by_hour, KEPT_HOURS),
         "last_visit_at": activity.last_visit_at,
-        "viewed": activity.viewed,
+        "viewed": {sku: (viewed.at, viewed.times, viewed.price) for sku, viewed in activity.viewed.items()},
         "interests": (activity.categories, activity.seen_on),
         "cart": {sku: (line.added_at, line.price) for sku, line in cart.lines.items()},
         "gone": (cart.gone, cart.cleared_at),
-        "favourites": (user.favourites.skus, user.favourites.gone),
         "lots": {name: (lot.points, lot.expires_at, lot.granted_at) for name, lot in _lots(user).items()},
+        "favourites": (user.favourites.skus, user.favourites.gone, user.favourites.waiting.keys()),
         "consent": contact.consent,
         "bought": bought,
         "ties": (user.ties.referrer, user.ties.referred_at, user.ties.referees),
@@ -108,6 +108,11 @@ def facts(user: User) -> dict[str, Any]:
 def _lots(user: User) -> dict[str, Lot]:
     points = None if user.own_membership is None else user.own_membership.own_points
     return {} if points is None else points.lots
+
+
+def _fresh(user: User) -> dict[str, int]:
+    viewed, looked = user.activity.viewed, user.browsing.categories
+    return {sku: look.fresh for sku, look in viewed.items()} | {c: look.fresh for c, look in looked.items()}
 
 
 def _recent(counts: dict[int, int], kept: int) -> dict[int, int]:
@@ -134,6 +139,33 @@ def test_without_removals_the_quantities_add_up_too(history: list[tuple[str, Any
     assert (both.cart.changed_at, both.cart.anchor) == (one.cart.changed_at, one.cart.anchor)
     assert both.activity.visits_since_order == one.activity.visits_since_order
     assert interests(both) == interests(one)
+
+
+@given(histories(), st.permutations(IDS))
+def test_views_of_all_ids_count_and_a_cart_ends_those_of_each(
+    history: list[tuple[str, Any]], order: list[str]
+) -> None:
+    looks = [(who, e) for who, e in history if isinstance(e, events.ProductViewed | events.CategoryViewed)]
+    one, both = folded("one", [event for _, event in looks]), united(looks, order)
+    assert _fresh(both) == _fresh(one)
+
+    last = max((event.ts for _, event in looks), default=START)
+    about: Any = {"quantity": 1, "price": 1, "user_id": "u1"}
+    carted = [events.CartItemAdded(event_id=f"c{n}", ts=last + n, sku=f"k{n}", **about) for n in range(4)]
+    then = united([*looks, *(("u2", event) for event in carted)], order)
+    assert not any(look.fresh for look in then.activity.viewed.values())
+
+
+def test_a_favourite_of_both_ids_waits_if_neither_was_reminded_and_from_the_first_mark_on() -> None:
+    own, other = User.new("own"), User.new("other")
+    for user, marks in ((own, {"a": 1, "b": 1, "c": 1}), (other, {"a": 5, "b": 5, "c": 5})):
+        for sku, ts in marks.items():
+            user.favourites.add(ts, sku, 10 * ts)
+    del own.favourites.waiting["b"]  # reminded
+    other.favourites.gone["c"] = 3
+    union.unite(own, other, FOLD)
+    assert own.favourites.waiting == {"a": 1, "c": 5}
+    assert own.favourites.prices == {"a": 50, "b": 50, "c": 50}
 
 
 @given(st.integers(0, 2**32))

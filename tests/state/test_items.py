@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.events import PriceChanged, StockChanged, StockEdge
+from state.events import PriceChanged, PriceEdge, StockChanged, StockEdge
 from state.items import Item, apply_item
+from state.letters import PRICES_LIMIT
 
 LOW = 3
 
@@ -19,7 +20,8 @@ def _stock(ts: int, available: int) -> StockChanged:
 @given(st.lists(st.integers(0, 8), max_size=30))
 def test_edges_are_falls_to_the_threshold_and_returns_from_nothing(levels: list[int]) -> None:
     item = Item()
-    found = [edge for ts, level in enumerate(levels) if (edge := apply_item(item, _stock(ts, level), LOW))]
+    edges = [apply_item(item, _stock(ts, level), LOW) for ts, level in enumerate(levels)]
+    found = [edge for edge in edges if isinstance(edge, StockEdge)]
     expected: list[tuple[int, str, int]] = []
     out_since = 0
     for ts, level in enumerate(levels):
@@ -58,6 +60,37 @@ def test_with_threshold_zero_nothing_is_ever_low() -> None:
     item = Item()
     edges = [apply_item(item, _stock(ts, level), 0) for ts, level in enumerate((5, 1, 0, 4))]
     assert [edge.edge for edge in edges if isinstance(edge, StockEdge)] == ["back"]
+
+
+def _price(ts: int, price: int) -> PriceChanged:
+    return PriceChanged(event_id=f"p{ts}", ts=ts, sku="k1", price=price)
+
+
+@given(st.lists(st.integers(1, 6), max_size=40))
+def test_a_price_has_an_edge_when_it_becomes_known_and_when_it_falls(prices: list[int]) -> None:
+    item = Item()
+    found = [apply_item(item, _price(ts, price), LOW, tell_falls=True) for ts, price in enumerate(prices)]
+    edges = [edge for edge in found if isinstance(edge, PriceEdge)]
+    assert [edge.ts for edge in edges] == [
+        ts for ts, price in enumerate(prices) if ts == 0 or price < prices[ts - 1]
+    ]
+    assert all(edge.prices[-1] == (edge.ts, edge.price) for edge in edges)
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=40))
+def test_an_item_knows_the_last_prices_and_since_when(prices: list[int]) -> None:
+    item = Item()
+    for ts, price in enumerate(prices):
+        apply_item(item, _price(ts, price), LOW)
+    changes = [(ts, price) for ts, price in enumerate(prices) if ts == 0 or price != prices[ts - 1]]
+    assert item.prices == changes[-PRICES_LIMIT:]
+
+
+def test_a_price_known_before_prices_were_kept_is_the_first_of_them() -> None:
+    item = Item(price=100, price_at=5)
+    edge = apply_item(item, _price(9, 90), LOW, tell_falls=True)
+    assert isinstance(edge, PriceEdge)
+    assert edge.prices == ((5, 100), (9, 90))
 
 
 def test_prices_move_without_edges_and_never_back_in_time() -> None:

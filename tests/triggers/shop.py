@@ -103,10 +103,12 @@ class Shop:
         self._clock = max(self._clock, arrives)
         if isinstance(event, _ITEM_EVENTS):
             item = self._items.setdefault(event.sku, Item())
-            event = apply_item(item, event, self._plan.low_threshold)
+            event = apply_item(
+                item, event, self._plan.low_threshold, tell_falls=self._plan.min_drop is not None
+            )
         if event is None:
             return
-        if isinstance(event, events.StockEdge):
+        if isinstance(event, events.ItemEdge):
             for user_id in self._watchers.get(event.sku, ()):
                 self._tell(user_id, event, late=self._is_late(event.ts))
         elif isinstance(event, events.Letter):

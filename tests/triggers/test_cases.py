@@ -10,7 +10,7 @@ import pytest
 from tests.triggers.golden import TESTS, Case, cases_of, expected, run, shown
 from triggers.catalog import RULES
 
-_MANY = ("cart_abandoned", "low_stock", "winback", "points_expiring")
+_MANY = ("cart_abandoned", "low_stock", "points_expiring", "price_drop", "replenishment", "winback")
 
 
 def _params(folder: str) -> list[Any]:
