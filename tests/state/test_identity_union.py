@@ -43,6 +43,8 @@ def histories(draw: st.DrawFn) -> list[tuple[str, Any]]:
             placed.add(event.order_id)
         if isinstance(event, events.CartItemRemoved):
             event = replace(event, quantity=None)  # how many of another id's pieces go cannot be told later
+        if isinstance(event, events.ProfileUpdated):
+            event = replace(event, timezone="UTC")  # a check-in is dated by the zone that its own id has told
         if not isinstance(event, events.ItemEdge | ReferralUndone):  # it goes to the id that was paid
             history.append((chance.choice(IDS), event))
     return history

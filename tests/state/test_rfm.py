@@ -101,7 +101,7 @@ def _within_a_year(order: Bought) -> Bought:
 
 def test_of_days_long_gone_an_order_is_taken_to_be_the_only_one() -> None:
     user = User.new("u1")
-    for name, ts in (("o1", NOW), ("o2", NOW - 400 * DAY), ("o3", NOW - 400 * DAY)):
+    for name, ts in (("o1", NOW), ("o2", NOW - 500 * DAY), ("o3", NOW - 500 * DAY)):
         for event in told([Bought(name, ts, ts, None, 1, ())]):
             apply(user, event, FOLD)
     assert user.rfm.purchase_days == 3

@@ -32,6 +32,8 @@ def refuted(rule: str, params: dict[str, Any], sent: Sent, known: list[Any], lat
     plan = plan_of({rule: params}, None)
     armed = plan.armed[rule]
     assert armed.rule.refuted is not None
+    if late.ts > sent.due:  # of such the rule is not asked
+        return False
     return type(late) in plan.refuted_by[rule] and armed.rule.refuted(user, late, sent, armed.params)
 
 
