@@ -129,11 +129,11 @@ _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
     (events.RefundIssued, _refund),
     (events.ReturnRequested, lambda c: {**c.order(), "reason": c.random.choice(("size", "colour"))}),
     (events.Registered, _nothing),
-    (events.ProfileUpdated, lambda c: {"timezone": c.name("zone"), "preferred_channels": ("sms",)}),
     (
         events.ProfileUpdated,
         lambda c: {
             "timezone": "America/New_York",
+            "region": c.name("r"),
             "preferred_channels": ("email",),
             "birthday": c.random.choice(("02-29", "1990-12-31", "06-15", "13-45")),
             "child_birthdays": c.random.choice((None, (), ("2020-07-01", "06-15"))),

@@ -88,7 +88,7 @@ def _limits(known: User) -> dict[str, tuple[int, int]]:
 def test_no_collection_outgrows_its_limit(step: int) -> None:
     chance, known = Random(7), User.new("u1")
     filled: set[str] = set()
-    for number in range(12_000):
+    for number in range(20_000):
         apply(known, happening(chance, number, START + number * step, variety=400), FOLD)
         if number > 100:
             sizes = _limits(known)
