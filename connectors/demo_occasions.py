@@ -17,6 +17,7 @@ from state.calendar import DAY, HOUR, MINUTE, SECOND
 GUESTS_EACH = 3
 REGION = "Guestland"
 _MORNING = 9
+_KNOWN_SINCE = -12 * DAY  # what is said to newcomers must not use up what the frequency cap leaves in a week
 
 
 class Told(NamedTuple):
@@ -43,7 +44,7 @@ class Occasions:
             stage.cue(stage.opening_ts + each.at, self._tell_once(each))
 
     def _cue(self, guest: str, told: list[Told]) -> None:
-        arrives = self._stage.opening_ts + told[0].at - HOUR
+        arrives = self._stage.opening_ts + min(told[0].at, _KNOWN_SINCE) - HOUR
         self._stage.cue(arrives, self._live(guest, told))
 
     def _live(self, guest: str, told: list[Told]) -> Script:
@@ -77,10 +78,8 @@ class Occasions:
             "sharing",
             [Told(share * HOUR + late, "content_shared", {"target": "guest-lamp"}) for share in range(-8, 2)],
         )
-        yield (
-            "birthday",
-            [Told(-5 * DAY, "profile_updated", {"birthday": (self._today + timedelta(days=3)).isoformat()})],
-        )
+        birthday = self._today + timedelta(days=3)
+        yield "birthday", [Told(-5 * DAY, "profile_updated", {"birthday": f"1990-{birthday:%m-%d}"})]
         lot = {
             "lot_id": f"{ids}-lot-{n}",
             "points": 500,
@@ -100,10 +99,11 @@ class Occasions:
         yield "return", [*small, _delivered(-HOUR, small), Told(HOUR + late, "return_requested", sent_back)]
         referee = f"guest-friend-{n}"
         yield "referrer", [Told(10 * MINUTE, "referral_completed", {"referee_id": referee})]
-        yield "friend", self._order(n, HOUR + late, 5000)
+        friend = self._order(n, HOUR + late, 5000)
+        yield "friend", [*friend, _delivered(3 * HOUR, friend)]
         yield (
             "rain",
-            [_look(-DAY + each * MINUTE, "guest-umbrella", category="umbrella") for each in range(3)],
+            [_look(-10 * DAY + each * MINUTE, "guest-umbrella", category="umbrella") for each in range(3)],
         )
         yield "campaign", [Told(-4 * DAY + late, "favorited", {"sku": "guest-coat"})]
 
@@ -124,7 +124,7 @@ class Occasions:
             Told(-DAY, "price_changed", {"sku": "guest-coat", "price": 20000}),
             Told(2 * HOUR, "price_changed", {"sku": "guest-coat", "price": 17000}),
             Told(3 * HOUR, "weather_alert", rain),
-            Told(HOUR, "campaign_stage", {**sale, "stage": "warmup", **self._from(HOUR, 4 * HOUR)}),
+            Told(2 * HOUR, "campaign_stage", {**sale, "stage": "warmup", **self._from(2 * HOUR, 4 * HOUR)}),
             Told(5 * HOUR, "campaign_stage", {**sale, "stage": "encore", **self._from(5 * HOUR, 24 * HOUR)}),
         ]
 

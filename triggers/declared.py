@@ -61,11 +61,13 @@ class Declared(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return answer
 
 
-def following(patterns: Mapping[str, Declared]) -> Following:
+def following(patterns: Mapping[str, Declared | None]) -> Following:
     """What the fold must look at, by kind of event."""
     parts: dict[type, list[Part]] = {}
     by_key = {}
     for name, declared in patterns.items():
+        if declared is None:
+            continue
         of = followed(name, declared)
         by_key[of.key] = of
         opening, answering = EVENTS[declared.after.event], EVENTS[declared.answer.event]

@@ -158,11 +158,14 @@ def test_the_patterns_of_the_page_are_without_flaw_and_survive_being_described(t
     again.write_text(describe(chosen))
 
     assert load(again, {}, []) == chosen
-    assert len(chosen.rules["pattern"].patterns) == 4
+    declared = chosen.rules["pattern"].patterns
+    assert (
+        len([each for each in declared.values() if each is not None]) == 4 + 1
+    )  # and the example of the defaults
 
 
 def test_without_patterns_no_event_is_looked_at() -> None:
-    plan = plan_of(load(None, {}, []))
+    plan = plan_of(load(None, {}, ["rules.pattern.patterns.quick_delivery=null"]))
 
     assert plan.fold.patterns.parts == {}
     heard = {armed.rule.name for several in plan.by_event.values() for armed in several}
@@ -170,8 +173,10 @@ def test_without_patterns_no_event_is_looked_at() -> None:
 
 
 def test_only_events_that_are_named_are_looked_at() -> None:
-    plan = plan_of(load(None, {}, [f"rules.pattern.patterns={{p: {{{FINE}}}}}"]))
+    plan = plan_of(load(None, {}, [f"rules.pattern.patterns={{quick_delivery: null, p: {{{FINE}}}}}"]))
 
     assert set(plan.fold.patterns.parts) == {events.Searched, events.ProductViewed}
+    example = plan_of(load(None, {}, []))
+    assert set(example.fold.patterns.parts) == {events.OrderPlaced, events.OrderDelivered}
     off = plan_of(load(None, {}, [f"rules.pattern={{enabled: false, patterns: {{p: {{{FINE}}}}}}}"]))
     assert off.fold.patterns.parts == {}

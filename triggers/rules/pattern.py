@@ -24,9 +24,9 @@ CANDIDATES_LIMIT = 16  # at one moment; what else is due then is void
 
 
 class Params(RuleParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`patterns` by name: after, then or then_not, within, by, and perhaps offer and channels."""
+    """`patterns` by name: after, then or then_not, within, by, and perhaps offer and channels; null: none."""
 
-    patterns: dict[str, Declared]
+    patterns: dict[str, Declared | None]
 
     @staticmethod
     def flaws(written: Mapping[str, Any]) -> Iterator[Flaw]:
@@ -119,6 +119,7 @@ def _look_again(asked: Asked) -> None:
 
 def _candidate(asked: Asked, params: Params, of: Followed, key: str, anchor: str, at: int) -> Candidate:
     words, (name, _, definition) = params.patterns[of.name], of.key.partition("#")
+    assert words is not None, "what is followed is declared"
     fields = {"pattern": name, "definition": definition}
     return Candidate(
         rule=NAME,
