@@ -54,7 +54,7 @@ class Persons:
             shard.dirty[user.user_id] = user
             if applied.watches is not None:
                 shard.watching.setdefault(applied.watches, {})[user.user_id] = event.ts
-            if event.__class__ in QUOTING:
+            if isinstance(event, QUOTING):
                 shard.note_quote(user, event.sku)
             if user.due != before:
                 shard.set_due(user.user_id, user.due)
