@@ -100,7 +100,7 @@ class Persons:
         applied = on_event(user, event, self._plan, self._facts, self._facts.claim, decisions, late=late)
         if applied is not DUPLICATE:
             shard.dirty[user.user_id] = user
-            if event.__class__ in QUOTING:
+            if isinstance(event, QUOTING):
                 shard.note_quote(user, event.sku)
             if user.due != before:
                 shard.set_due(user.user_id, user.due)

@@ -17,7 +17,7 @@ from state.items import Item
 from state.ledger import Commit, Opened
 from state.user import User, pack, unpack
 
-QUOTING = frozenset((events.ProductViewed, events.CartItemAdded, events.Favorited))
+QUOTING = (events.ProductViewed, events.CartItemAdded, events.Favorited)
 """Events that may tell a user a price, or bring one who knows a price among the watchers."""
 
 pack_item = Encoder().encode

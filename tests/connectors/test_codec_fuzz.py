@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from connectors.codec import DETAIL_LENGTH, Decoder, Rejected
 from state import events, letters, values
 from state.identity import Walk
+from state.letters import PRICES_LIMIT
 
 DECODERS = {
     role: Decoder(role, union, max_bytes=4_096, currency="CNY", ahead_limit_ms=300_000)
@@ -93,6 +94,7 @@ NAMED: dict[str, st.SearchStrategy[Any]] = {
     "child_birthdays": st.lists(st.just("2020-01-01"), max_size=10).map(tuple),
     "preferred_channels": st.lists(ids, max_size=10).map(tuple),
     "edge": st.sampled_from(["low", "back"]),
+    "prices": st.lists(st.tuples(times, st.integers(0, values.MAX_MONEY)), max_size=PRICES_LIMIT).map(tuple),
     "state": st.binary(max_size=64),
     "late": st.booleans(),
     "walk": st.builds(Walk, hops=st.integers(0, 99), place=st.none() | st.tuples(ids, st.integers(0, 99))),

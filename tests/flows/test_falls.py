@@ -13,7 +13,7 @@ from state import events
 from tests.flows.flow import MINUTE, START, Flow, added, event, viewed
 from tests.oracles.kit import in_order, told
 
-_EVENT: Any = events.Clickstream | events.Inventory  # type: ignore[operator]
+_EVENT: Any = events.Clickstream | events.Inventory
 
 
 def priced(after: int, price: int, sku: str = "k1") -> dict[str, Any]:
@@ -67,9 +67,12 @@ def test_a_fall_that_is_low_enough_for_nobody_looks_at_nobody(
     flow = Flow(tmp_path)
     looked: list[str] = []
     load = flow.ledger.load_watchers
-    monkeypatch.setattr(
-        flow.ledger, "load_watchers", lambda shard, sku, limit: looked.append(sku) or load(shard, sku, limit)
-    )
+
+    def look(shard: int, sku: str, limit: int) -> list[str]:
+        looked.append(sku)
+        return load(shard, sku, limit)
+
+    monkeypatch.setattr(flow.ledger, "load_watchers", look)
     flow.write(event("product_viewed", 0, sku="k1", price=1000))
     flow.write(*(priced(MINUTE * n, price) for n, price in enumerate((1000, 990, 950, 995, 901), start=1)))
     flow.write(added(9 * MINUTE, "u2") | {"price": 1200})  # to her it is cheap

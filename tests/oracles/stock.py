@@ -37,7 +37,7 @@ class Alert(NamedTuple):
 
 def history(chance: Random) -> list[Any]:
     """No two events of one time; minutes and hours apart, so that waves are crossed."""
-    ts, made, orders = START, [], []
+    ts, made, orders = START, list[Any](), list[tuple[str, str]]()
     for number in range(chance.randrange(5, 60)):
         ts += chance.choice((1, MINUTE, 10 * MINUTE, 20 * MINUTE, HOUR, 9 * HOUR))
         about: dict[str, Any] = {"event_id": f"e{number}", "ts": ts}

@@ -20,9 +20,9 @@ DELAY = 45 * MINUTE
 
 def _history(chance: Random) -> list[Any]:
     """No two events of one time. Everything is looked at once in the beginning, so that nothing is new later."""
-    ts, history = START, []
+    ts, history = START, list[Any]()
     for number in range(chance.randrange(5, 50)):
-        if number < 5:
+        if number < 6:
             ts += 31 * MINUTE
         else:
             ts += chance.choice((1, MINUTE, 10 * MINUTE, 44 * MINUTE, DELAY, HOUR))

@@ -19,9 +19,8 @@ DELAY = 2 * HOUR
 
 def _history(chance: Random) -> list[Any]:
     """No two events of one time; after a removal no mark of that SKU so soon that it could be read before it."""
-    ts, history = START, []
+    ts, history, orders = START, list[Any](), list[str]()
     removed: dict[str, int] = {}
-    orders = []
     for number in range(chance.randrange(2, 50)):
         ts += chance.choice((1, MINUTE, 10 * MINUTE, HOUR, DELAY))
         about: dict[str, Any] = {"event_id": f"e{number}", "ts": ts, "user_id": USER}

@@ -22,7 +22,7 @@ WATCHED_FOR = 2 * DAY
 
 def _history(chance: Random) -> list[Any]:
     """No two events of one time; fewer prices of a SKU than an item remembers."""
-    ts, history, orders = START, [], []
+    ts, history, orders = START, list[Any](), list[tuple[str, str]]()
     for number in range(chance.randrange(5, 45)):
         ts += chance.choice((1, MINUTE, 10 * MINUTE, HOUR, 12 * HOUR))
         about: dict[str, Any] = {"event_id": f"e{number}", "ts": ts}
