@@ -88,19 +88,21 @@ class Occasions:
         yield "points", [Told(-60 * DAY, "points_granted", lot)]
         yield "nearly", [*self._order(n, -20 * DAY, 60000), *self._order(n, HOUR + late, 35000)]
         yield "silver", [*self._order(n, -20 * DAY, 60000), *self._order(n, HOUR + late, 60000)]
-        care = self._order(n, -6 * DAY, 3000)
-        yield "unpacking", [*care, _delivered(HOUR + late - 3 * DAY, care)]
+        earlier = self._order(n, -60 * DAY, 3000)  # a first order would be welcomed, and use up the cap
+        care = self._order(n, 90 * MINUTE - 5 * DAY, 3000)
+        yield "unpacking", [*earlier, *care, _delivered(3 * HOUR + late - 3 * DAY, care)]
+        quick = self._order(n, HOUR + late, 3000)
+        yield "quick", [*earlier, *quick, _delivered(5 * HOUR, quick)]
         yield "formula", self._order(n, HOUR + late - 25 * DAY, 4000, "guest-formula", "baby_formula")
         parents = self._order(n, -2 * DAY, 4000, "guest-formula", "baby_formula")
-        yield "parents", [*parents, _delivered(HOUR + late, parents)]
+        yield "parents", [*earlier, *parents, _delivered(HOUR + late, parents)]
         small = self._order(n, -2 * DAY, 9000)
         order_id = small[0].fields["order_id"]
         sent_back = {"order_id": order_id, "reason": "size"}
         yield "return", [*small, _delivered(-HOUR, small), Told(HOUR + late, "return_requested", sent_back)]
         referee = f"guest-friend-{n}"
         yield "referrer", [Told(10 * MINUTE, "referral_completed", {"referee_id": referee})]
-        friend = self._order(n, HOUR + late, 5000)
-        yield "friend", [*friend, _delivered(3 * HOUR, friend)]
+        yield "friend", self._order(n, HOUR + late, 5000)
         yield (
             "rain",
             [_look(-10 * DAY + each * MINUTE, "guest-umbrella", category="umbrella") for each in range(3)],

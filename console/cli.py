@@ -81,8 +81,14 @@ def run(
             help="Print each trigger, user id included. Unasked: on a terminal and with the demo shop only.",
         ),
     ] = None,
+    speed: Annotated[
+        float | None,
+        typer.Option("--speed", metavar="TIMES", help="How fast the demo shop lives its past; demo.speed."),
+    ] = None,
 ) -> None:
     """Run the service until it is stopped; on its own Redis, file log and demo shop unless configured."""
+    if speed is not None:
+        overrides = [*(overrides or ()), f"demo.speed={speed}"]
     settings = settings_of(config, overrides)
     if workers > 1 and settings.source.kind == "files":
         say_error("--workers needs Kafka: a file has one writer, so the file log serves one process")

@@ -43,7 +43,7 @@ DATA_FIELDS: Final[Mapping[str, str]] = {
     "offer": "name of the offer to make, or null",
     "variant": "always null: there are no experiments yet",
     "skus": "a list of `sku`, `quantity` (null unless in the cart), `price`, `stock_left` (null where not known)",
-    "profile": "`stage` of the customer's life; `segment`, `group` and `tier` are null: not computed yet",
+    "profile": "`segment`, `group`, `stage`, `tier` of the customer as of the decision; null before the first order",
 }
 
 NOT_YET: Final = """\

@@ -84,7 +84,7 @@ def test_the_codec_takes_all_but_the_intended_bad_ones() -> None:
 
 def test_the_key_is_the_user_or_the_sku() -> None:
     for written in records():
-        if isinstance(written.event, dict):
+        if isinstance(written.event, dict) and written.topic != "context":
             event = written.event
             owner = (
                 event["sku"]
@@ -97,7 +97,7 @@ def test_the_key_is_the_user_or_the_sku() -> None:
 def test_the_past_is_compact_and_the_live_rate_is_as_asked() -> None:
     past = [w for w in records() if w.ts < START]
     assert 120 * DAY < START - past[0].ts < 135 * DAY
-    assert len({w.key for w in past}) == 150
+    assert len({w.key for w in past if w.key.startswith("shopper-")}) == 150
     assert len(past) < 5_000
     assert sum(1 for w in records() if START <= w.ts < LIVE) < 30_000
     live = [w for w in records() if w.ts >= LIVE]
@@ -199,5 +199,5 @@ def test_consent_is_given_by_most_and_taken_back_by_some() -> None:
     assert len(granted) > 0.9 * SHOPPERS
     assert any(not e["granted"] for e in told("consent_changed"))
     assert told("unsubscribed")
-    zones = {e["timezone"] for e in told("profile_updated")}
+    zones = {e["timezone"] for e in told("profile_updated") if "timezone" in e}
     assert len(zones) >= 4
