@@ -66,15 +66,20 @@ class Order(Struct, array_like=True, gc=False):
         """
         if self.cancelled_at is not None or (self.refunds and 0 < self.total <= sum(self.refunds.values())):
             return {}
-        found: dict[str, str | None] = dict.fromkeys(self.skus)
-        for category, places in self.categories.items():
-            for place in places:
-                found[self.skus[place]] = category
+        found = self.lines()
         if self.returned:
             had = dict.fromkeys(self.skus, 0)
             for sku, quantity in zip(self.skus, self.quantities, strict=True):
                 had[sku] += quantity
             found = {sku: category for sku, category in found.items() if self.returned.get(sku, 0) < had[sku]}
+        return found
+
+    def lines(self) -> dict[str, str | None]:
+        """What was ordered, each SKU with the category that its line told."""
+        found: dict[str, str | None] = dict.fromkeys(self.skus)
+        for category, places in self.categories.items():
+            for place in places:
+                found[self.skus[place]] = category
         return found
 
     def forget_lines(self) -> None:

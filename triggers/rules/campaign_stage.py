@@ -147,16 +147,15 @@ def _word(asked: Asked, stage: HeardStage, params: Params) -> _Word | None:
         orders = [
             order
             for order in _orders_since(user, _since(user, stage, params))
-            if any(_belongs(sku, None, chosen, asked.facts) for sku in order.skus)
+            if _chosen_of(order.lines(), chosen, asked.facts)
         ]
         paid = [order for order in orders if order.counted_at is not None]
         if paid:
-            bought = dict.fromkeys(sku for order in paid for sku in order.skus)
-            return _Word(_GIFT, _first(s for s in bought if _belongs(s, None, chosen, asked.facts)))
+            bought = [sku for order in paid for sku in _chosen_of(order.lines(), chosen, asked.facts)]
+            return _Word(_GIFT, _first(dict.fromkeys(bought)))
         if orders:
             return None
-    marked = _marked(user)
-    skus = [sku for sku, category in marked.items() if _belongs(sku, category, chosen, asked.facts)]
+    skus = _chosen_of(_marked(user), chosen, asked.facts)
     kind = _COUPON if stage.stage == "encore" else _REMINDER
     return _Word(kind, _first(skus)) if skus else None
 
@@ -173,6 +172,10 @@ def _marked(user: User) -> dict[str, str | None]:
     lines = {} if cart is None else {sku: line.category for sku, line in cart.lines.items()}
     marks: dict[str, str | None] = {} if favourites is None else dict.fromkeys(favourites.skus)
     return {**lines, **{sku: None for sku in marks if sku not in lines}}
+
+
+def _chosen_of(skus: dict[str, str | None], chosen: Campaign | None, facts: Facts) -> list[str]:
+    return [sku for sku, category in skus.items() if _belongs(sku, category, chosen, facts)]
 
 
 def _belongs(sku: str, category: str | None, chosen: Campaign | None, facts: Facts) -> bool:
