@@ -115,15 +115,16 @@ class Persons:
         self._wake(shard, user, before)
 
     def _wake(self, shard: Shard, user: User, before: int) -> None:
-        decisions: list[Decision] = []
         changed = False
         while user.due is not None and user.due < before:
             changed = True
+            decisions: list[Decision] = []
             wake(user, user.due, self._plan, self._facts, self._facts.claim, decisions)
+            # Before the next moment changes the user: a trigger shows the profile of its own.
+            self._outgoing.emit(shard, user, decisions, None)
         if changed:
             shard.dirty[user.user_id] = user
             shard.set_due(user.user_id, user.due)
-            self._outgoing.emit(shard, user, decisions, None)
 
     def unite(self, shard: Shard, user: User, moved: User, at: int) -> None:
         """What another id of this person was comes to this user, with what it watches and waits for."""

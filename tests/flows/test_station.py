@@ -145,6 +145,19 @@ class TestSleepingUsers:
         assert sorted(user for _, user in told) == sorted(users)
         assert told == sorted(told)
 
+    def test_and_each_trigger_shows_the_profile_of_its_own_moment(self, flow: Flow) -> None:
+        """Read at once: the stage changes at the same waking as the cart is told of, a month later."""
+        flow.write(ordered(0, order_id="o1"), event("order_paid", 1, order_id="o1"), added(HOUR, sku="k2"))
+        flow.write(viewed(60 * DAY, "u2"))
+        flow.run()
+        told = [
+            (t["data"]["rule"], t["data"]["profile"]["stage"])
+            for t in flow.triggers()
+            if t["subject"] == "u1"
+        ]
+        assert ("cart_abandoned", "new") in told
+        assert ("stage_changed", "declining") in told
+
     def test_though_more_users_than_memory_holds_come_between(self, tmp_path: Path) -> None:
         flow = Flow(tmp_path, CART, ONE_STEP, "state.cached_users=1", "engine.batch_records=100")
         flow.write(*(added(n * 1000, f"u{n}") for n in range(3000)))
