@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from state import events
 from state.calendar import Duration
-from state.contact import Alert
+from state.contact import Alert, Sent
 from state.interest import interest_in
 from state.user import User
 from triggers.trigger import Asked, Candidate, Claim
@@ -62,6 +62,16 @@ def wanted(user: User, candidate: Candidate, waves: Waves) -> bool:
         if order.cancelled_at is None
     )
     return not bought and interest_in(user, sku) is not None
+
+
+def bought_by_then(user: User, order: events.OrderPlaced, sent: Sent, waves: Waves) -> bool:
+    """Of an order that came late: had she bought the SKU since the edge, or did nothing but the cart speak for it?"""
+    if all(line.sku not in sent.skus for line in order.lines):
+        return False
+    interest = interest_in(user, sent.skus[0])
+    if interest is None or interest[1] > sent.due:
+        return True
+    return order.ts >= sent.due - waves.of(interest[0])
 
 
 def left(asked: Asked, alert: Alert) -> int:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from state import events
 from state.calendar import Duration
+from state.contact import Sent
 from state.folding import FoldParams
 from state.user import User
 from triggers.stock_alerts import (
     INTEREST_EVENTS,
     WORDS,
     Waves,
+    bought_by_then,
     left,
     left_since,
     next_wave,
@@ -68,6 +70,10 @@ def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
     return None if wanted(asked.user, candidate, params.waves) else Reason.STALE
 
 
+def refuted(user: User, event: events.OrderPlaced, sent: Sent, params: Params) -> bool:
+    return bought_by_then(user, event, sent, params.waves)
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -78,5 +84,7 @@ RULE = Rule(
     wake_at=wake_at,
     holds=holds,
     swayed_by=INTEREST_EVENTS,
+    refuted_by=(events.OrderPlaced,),
+    refuted=refuted,
     fields={"interest": "why the user cares, strongest first: `cart`, `favourite`, `viewed`"},
 )
