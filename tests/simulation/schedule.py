@@ -124,7 +124,7 @@ class Schedule:
         faults = world.faults
         if world.chance(faults.crash):
             world.crash(world.rng.choice(world.living))
-        if world.chance(faults.stop):
+        if world.chance(faults.stop) and world.living:  # the last one may just have been killed
             world.rng.choice(world.living).stop()
         if world.chance(faults.rollback):
             forgotten = min(int(world.rng.expovariate(0.1)) + 1, len(self.store.operations))
@@ -133,7 +133,7 @@ class Schedule:
         if world.chance(faults.churn):
             if world.rng.random() < 0.5 and len(world.living) < 4:
                 self.start_process()
-            else:
+            elif world.living:
                 world.rng.choice(world.living).should_stop = True
 
     def _rebuild(self) -> None:
