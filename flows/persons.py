@@ -28,7 +28,7 @@ class Persons:
     def __init__(self, plan: Plan, ledger: Ledger, facts: ItemFacts, outgoing: Outgoing) -> None:
         self._plan = plan
         self._ledger = ledger
-        self.read: set[int] = set()  # shards of which users were read since this was last looked at
+        self.read = facts.read
         self._facts = facts
         self._outgoing = outgoing
 
