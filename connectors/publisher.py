@@ -16,6 +16,7 @@ import structlog
 from msgspec import Struct, field
 
 from connectors import metrics
+from state.calls import unpack_call
 from state.ledger import Entry, Opened
 
 log = structlog.get_logger("publisher")
@@ -63,7 +64,8 @@ class Resumed(Struct):
 
     `left`: the entries of its outbox that are not out yet. `rewrite`: the ledger must hold exactly these, under new
     labels, before any of them goes out. `skip`: ids already out; what makes them again before the shard reaches
-    `horizon` (how far it had come when it last published) does not enter the outbox.
+    `horizon` (how far it had come when it last published), and has told of all calls up to there, does not enter the
+    outbox.
     """
 
     left: list[Entry]
@@ -161,7 +163,7 @@ class OutboxPublisher:
             if group.cursor is not None and not ledger.marks and ledger.scan_from < 0:
                 raise LostState(shard, group.cursor)
             place = _place(group.cursor, ledger)
-            if place is None or _is_behind(ledger, group):
+            if place is None or _is_behind(ledger, group) or _is_telling(ledger):
                 doubtful[shard] = ledger
             else:
                 resumed[shard] = Resumed(ledger.outbox[place:], group.cursor or "", horizon=group.progress)
@@ -189,7 +191,7 @@ class OutboxPublisher:
     def _resume_by_journal(
         self, doubtful: Mapping[int, Opened], found: Mapping[int, Committed]
     ) -> dict[int, Resumed]:
-        """The ledger lost a tail, or has not caught up again since it did, or the group lost its offsets."""
+        """The ledger lost a tail, or may not have caught up again since it did, or the group lost its offsets."""
         if not doubtful:
             return {}
         scanned = self._transactions.scan({shard: each.scan_from for shard, each in doubtful.items()})
@@ -197,7 +199,8 @@ class OutboxPublisher:
         for shard, ledger in doubtful.items():
             group, ids = found[shard], scanned[shard]
             left = [e for e in ledger.outbox if journal_id(e.topic, e.partition, e.id) not in ids]
-            _note_doubt(shard, group, len(ids), len(ledger.outbox), len(left))
+            if _place(group.cursor, ledger) is None or _is_behind(ledger, group):
+                _note_doubt(shard, group, len(ids), len(ledger.outbox), len(left))
             resumed[shard] = Resumed(left, group.cursor or "", True, ids, group.progress)
         return resumed
 
@@ -242,6 +245,11 @@ def _note_doubt(shard: int, group: Committed, published: int, outbox: int, left:
 def _is_behind(ledger: Opened, group: Committed) -> bool:
     """It has been further already when it published: what it will do again may be out."""
     return not Progress(ledger.marks, ledger.watermark).reaches(group.progress)
+
+
+def _is_telling(ledger: Opened) -> bool:
+    """Many are being told of something: that goes on after the marks, and so may be behind though they are not."""
+    return any(not unpack_call(call).done for call in ledger.calls.values())
 
 
 def _is_out(parcels: Sequence[Parcel], found: Mapping[int, Committed]) -> bool:

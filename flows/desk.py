@@ -84,7 +84,7 @@ class Desk:
         self._timers_limit = timers_limit
         self._low_threshold, self._tell_falls = plan.low_threshold, plan.min_drop is not None
         self._under_way: list[Shard] = []
-        self._read: set[int] = set()
+        self._read = facts.read
         self._events = 0
 
     # one round
@@ -148,8 +148,8 @@ class Desk:
 
     def _prove_reads(self) -> None:
         """What another owner wrote must not be taken for ours: Redis may forget him, and take our commit upon it."""
-        read, self._read = sorted(self._read | self._persons.read), set()
-        self._persons.read.clear()
+        read = sorted(self._read)
+        self._read.clear()
         for number, owner in zip(read, self._ledger.owners(read) if read else (), strict=True):
             if number in self._shards and self._shards[number].owner != owner:
                 metrics.COMMIT_CONFLICTS.labels(kind="fenced").inc()

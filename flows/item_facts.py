@@ -21,6 +21,7 @@ class ItemFacts:
         self._shards = shards
         self._partitions = partitions
         self._foreign: dict[str, Item | None] = {}
+        self.read: set[int] = set()  # shards of which anything was read that must be proved ours
 
     def new_round(self) -> None:
         """What other shards said in the last round may have changed since."""
@@ -34,6 +35,7 @@ class ItemFacts:
                 self._foreign[sku] = self._load(number, sku)
             return self._foreign[sku]
         if sku not in own.items:
+            self.read.add(number)
             own.items[sku] = self._load(number, sku) or Item()
         return own.items[sku]
 

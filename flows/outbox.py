@@ -44,7 +44,8 @@ class Outbox:
         self._cursor = resumed.cursor
         self._scan_from = opened.scan_from
         # Until the shard has come as far as when it last published, what it does is done again.
-        self._behind = not Progress(opened.marks, opened.watermark).reaches(resumed.horizon)
+        so_far = Progress(opened.marks, opened.watermark)
+        self._behind = bool(resumed.skip) or not so_far.reaches(resumed.horizon)
         if resumed.rewrite:
             self._hold_back(self._acked)
 
@@ -100,10 +101,13 @@ class Outbox:
         self.fresh, self._out, self._rewrite = [], 0, False
         return taken
 
-    def acknowledged(self, progress: Progress) -> None:
-        """The oldest commit under way is in the ledger, which has come so far."""
+    def acknowledged(self, progress: Progress, *, telling: bool = False) -> None:
+        """The oldest commit under way is in the ledger, which has come so far.
+
+        `telling`: of what it has read it has still to tell users (flows/crier.py), some of whom may have been told.
+        """
         self._acked += self._sent.pop(0)
-        if self._behind and progress.reaches(self._horizon):
+        if self._behind and not telling and progress.reaches(self._horizon):
             self._behind, self._skip = False, set()
 
     # the publisher

@@ -28,7 +28,7 @@ class Persons:
     def __init__(self, plan: Plan, ledger: Ledger, facts: ItemFacts, outgoing: Outgoing) -> None:
         self._plan = plan
         self._ledger = ledger
-        self.read: set[int] = set()  # shards of which users were read since this was last looked at
+        self.read = facts.read
         self._facts = facts
         self._outgoing = outgoing
 
@@ -83,7 +83,8 @@ class Persons:
         """What the user watches and belongs to since `ts`. Who comes to an audience hears what is not over."""
         if applied.watches is not None:
             shard.watching.setdefault(applied.watches, {})[user.user_id] = ts
-        shard.members.update({(audience, user.user_id): False for audience in applied.leaves})
+        for audience in applied.leaves:
+            shard.members[audience, user.user_id] = False
         for audience in applied.joins:
             shard.members[audience, user.user_id] = True
             callings = [] if late else shard.calls.of(audience)

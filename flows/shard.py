@@ -62,7 +62,7 @@ class Shard:
         self.members: dict[tuple[str, str], bool] = {}  # by audience and user: joins, or leaves
         self.changed_items: dict[str, Item] = {}
         # on its way there, and there
-        self._sent: list[Progress] = []
+        self._sent: list[tuple[Progress, bool]] = []  # how far, and whether users are still being told
         self._committed = Progress(dict(opened.marks), opened.watermark)
 
     # users
@@ -191,17 +191,17 @@ class Shard:
             scan_from=taken.scan_from,
         )
         self.version += 1
-        self._sent.append(Progress(self.marks, self.watermark))
+        self._sent.append((Progress(self.marks, self.watermark), bool(self.calls.under_way)))
         self.marks, self.passed, self.dirty, self.due = {}, {}, {}, {}
         self.watching, self.unwatching, self.members, self.changed_items = {}, set(), {}, {}
         return commit
 
     def acknowledged(self) -> None:
         """The oldest commit under way is in the ledger: its records may be published."""
-        sent = self._sent.pop(0)
+        sent, telling = self._sent.pop(0)
         self._committed.marks.update(sent.marks)
         self._committed.watermark = sent.watermark
-        self.outbox.acknowledged(self._committed)
+        self.outbox.acknowledged(self._committed, telling=telling)
 
     @property
     def busy(self) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from state.calendar import MINUTE
 
 VISITS_LIMIT = 5
+_KEPT = 2 * VISITS_LIMIT - 1
 SILENCE = 30 * MINUTE  # as web statistics have it: half an hour without a click ends a visit
 
 Visits = tuple[int, ...]
@@ -18,7 +19,11 @@ Visits = tuple[int, ...]
 
 def note(visits: Visits, ts: int, last: int | None) -> Visits:
     """A sign of life at `ts` that is not just the next one of the visit in which `last` lies."""
-    return (ts,) if last is None else _joined([*_spans(visits, last), (ts, ts)])
+    if last is None or not visits:
+        return (ts,)
+    if ts - last >= SILENCE:  # by far the most frequent: the next visit begins
+        return (*visits, last, ts)[-_KEPT:]
+    return _joined([*_spans(visits, last), (ts, ts)])
 
 
 def unite(own: Visits, own_last: int | None, other: Visits, other_last: int | None) -> Visits:

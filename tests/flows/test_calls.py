@@ -16,15 +16,10 @@ from state.calls import unpack_call
 from state.user import User
 from tests.flows.flow import DAY, HOUR, MINUTE, START, Flow, added, event
 from tests.flows.test_letters import FAR, NEAR, SHARDS, linked
+from tests.other_rules import others
 
 USERS = [f"u{number}" for number in range(30)]
-ONLY = tuple(
-    f"rules.{rule}.enabled=false"
-    for rule in (
-        "cart_abandoned", "payment_pending", "low_stock", "back_in_stock", "churn_risk", "stage_changed", "winback",
-        "first_order_nudge", "welcome_pack",
-    )
-)  # fmt: skip
+ONLY = tuple(f"rules.{rule}.enabled=false" for rule in others("weather_scene", "campaign_stage"))
 
 
 def settles(after: int, user: str, region: str = "north") -> list[dict[str, Any]]:

@@ -1,9 +1,22 @@
-"""Is a message taken back that is in the ledger already and not out, when its user is erased?"""
+"""What leaves the outbox without going out: messages to the erased, and what is out already?"""
 
 from __future__ import annotations
 
-from connectors.publisher import Progress, Resumed, cursor_of
+from collections.abc import Collection, Mapping, Sequence
+
+import pytest
+
+from connectors.publisher import (
+    Committed,
+    OutboxPublisher,
+    Parcel,
+    Progress,
+    Resumed,
+    cursor_of,
+    journal_id,
+)
 from flows.outbox import Outbox
+from state.calls import Calling, WeatherAlert, pack_call
 from state.ledger import Opened
 
 
@@ -22,3 +35,44 @@ def test_what_is_committed_and_not_out_is_taken_back_with_its_user() -> None:
     assert parcel is not None
     assert [entry.id for entry in parcel.entries] == ["e2"]
     assert cursor_of(parcel.entries[0]) not in {cursor_of(entry) for entry in first.entries}
+
+
+def test_what_is_out_is_not_said_again_until_all_calls_are_told() -> None:
+    """The walk through an audience goes on after the marks have come as far as when the shard last published."""
+    marks = Progress({"context/0": 7}, 9)
+    outbox = Outbox(0, "a", Opened(1), Resumed([], "", True, {journal_id("triggers", 0, "told")}, marks))
+    outbox.take()
+    outbox.acknowledged(marks, telling=True)
+    outbox.write("triggers", "told", b"k", b"{}", [], partition=0)
+    outbox.write("triggers", "new", b"k", b"{}", [], partition=0)
+    assert [entry.id for entry in outbox.take().entries] == ["new"]
+    outbox.acknowledged(marks)
+    outbox.write("triggers", "told", b"k", b"{}", [], partition=0)
+    assert [entry.id for entry in outbox.take().entries] == ["told"], "what was to be done again is done"
+
+
+class Broker:
+    """The group is as far as the ledger; the journal knows of one record."""
+
+    name = "p"
+
+    def committed(self, shards: Collection[int], predecessors: Collection[str]) -> dict[int, Committed]:
+        return {shard: Committed("a:3", Progress({"context/0": 7}, 9)) for shard in shards}
+
+    def scan(self, starts: Mapping[int, int]) -> dict[int, set[str]]:
+        return {shard: {"triggers/0/told"} for shard in starts}
+
+    def send(self, parcels: Sequence[Parcel]) -> dict[int, int]:
+        raise NotImplementedError
+
+    renew = close = lambda _: None
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_the_journal_is_asked_where_a_call_is_being_told(done: bool) -> None:
+    """The ledger may have forgotten whom it has told, and caught up with everything else before the process died."""
+    alert = WeatherAlert(event_id="rain", ts=1, region="north", condition="rain", starts_at=1, ends_at=2)
+    calls = {"name": pack_call(Calling("region:north", 1, alert, done=done))}
+    opened = Opened(1, {"context/0": 7}, watermark=9, trimmed_to="a:3", calls=calls)
+    resumed = OutboxPublisher(Broker()).resume({0: opened})[0]
+    assert resumed.skip == (set() if done else {"triggers/0/told"})

@@ -15,7 +15,7 @@ from connectors.file_log import FileLog
 from connectors.publisher import Fenced, Parcel
 from flows import assemble
 from flows.assemble import Choices
-from flows.desk import Desk
+from flows.desk import Desk, Refused
 from flows.station import Station
 from state.ledger import Commit
 from state.memory_ledger import MemoryLedger
@@ -141,6 +141,18 @@ def test_a_quiet_shard_proves_itself_while_another_is_busy(
             process.round()
     assert committed.count(0) > 20, "busy all the time"
     assert committed.count(1) > 2
+
+
+def test_an_item_that_a_rule_asked_for_is_ours_only_if_the_shard_is(start: Start, tmp_path: Path) -> None:
+    """As users and timers: Redis may forget the other owner later, and take our commit upon what he wrote."""
+    write(tmp_path, "clickstream", view(1))
+    process = start()
+    process.round()
+    desk = process.station._desk
+    process.ledger.open(0, "another")
+    desk._facts("k1")
+    with pytest.raises(Refused):
+        desk.process([])
 
 
 def test_being_fenced_while_giving_up_asks_for_nothing_new(

@@ -215,9 +215,14 @@ class Schedule:
 
 
 def _in_any_order(user: User) -> User:
-    """Letters and events of one user may be read in either order; `seen` remembers in which."""
+    """Letters and events of one user may be read in either order; `seen` remembers in which, and calls are letters."""
     marks = [user.seen[at : at + 8] for at in range(0, len(user.seen), 8)]
     user.seen = b"".join(sorted(marks))
+    if user.own_scenes is not None and user.own_scenes.alerts:
+        user.own_scenes.called_to = -1
+        user.contact.sent.sort(key=lambda sent: sent.id)
+        for episodes in user.contact.episodes.values():
+            episodes.sort(key=lambda episode: episode.anchor)
     return user
 
 

@@ -21,6 +21,7 @@ from tests.simulation.world import START_MS
 PARTITIONS = 3
 SECONDS = 90
 USERS = tuple(f"u{number}" for number in range(5))
+WITH_CALLS = 1_000  # shops from this seed on call out to many as well, to one user a round
 _SETS = (
     "source.kind=kafka",
     "policy.enabled=false",
@@ -33,7 +34,8 @@ _SETS = (
     "engine.commit_interval=1ms",
     "engine.commit_age=1ms",
     "delivery.journal_every=20s",
-    *(f"rules.{rule}.enabled=false" for rule in others(*FIRST)),
+    "engine.called_users=1",
+    *(f"rules.{rule}.enabled=false" for rule in others(*FIRST, "weather_scene")),
 )
 
 
@@ -58,7 +60,7 @@ def events(seed: int) -> tuple[Event, ...]:
 
     def say(at: float, topic: str, kind: str, key: str, **fields: object) -> None:
         ts = START_MS + int(at * 1000)
-        who = {"sku" if topic == "inventory" else "user_id": key}
+        who = {} if topic == "context" else {"sku" if topic == "inventory" else "user_id": key}
         value = msgspec.json.encode({"event_id": f"e{len(found)}", "type": kind, "ts": ts, **who, **fields})
         found.append(Event(at, topic, partition(key.encode(), PARTITIONS), key.encode(), value))
 
@@ -76,6 +78,8 @@ def events(seed: int) -> tuple[Event, ...]:
         say(rng.uniform(50, 60), "inventory", "stock_changed", sku, available=3)
     bad = rng.uniform(5, 60)
     found.append(Event(bad, "clickstream", rng.randrange(PARTITIONS), b"u0", b"no event"))
+    if seed >= WITH_CALLS:
+        _calls(rng, say)
     return tuple(sorted(found, key=lambda event: event.at_seconds))
 
 
@@ -86,3 +90,15 @@ def _order(rng: random.Random, say: object, user: str, order_id: str) -> None:
     say(at, "orders", "order_placed", user, order_id=order_id, total=1000, currency="CNY", lines=lines)
     if rng.random() < 0.6:
         say(at + rng.choice((3, 25)), "orders", "order_paid", user, order_id=order_id)
+
+
+def _calls(rng: random.Random, say: object) -> None:
+    """All live where it will rain and have need of an umbrella, well before the alerts."""
+    assert callable(say)
+    for user in USERS:
+        say(rng.uniform(0, 10), "customers", "profile_updated", user, region="north")
+        for _ in range(2):
+            say(rng.uniform(10, 40), "clickstream", "category_viewed", user, category="umbrella")
+    for at in (70, 70.5, 74):
+        until = {"starts_at": START_MS + 80_000, "ends_at": START_MS + 86_400_000}
+        say(at, "context", "weather_alert", rng.choice("xyz"), region="north", condition="rain", **until)

@@ -29,6 +29,13 @@ def test_random_schedules(portion: int) -> None:
         check(Schedule(seed, seed % SHOPS, weather(seed), Guards()), seed % SHOPS)
 
 
+@pytest.mark.parametrize("seed", [*range(20), 107, 2035, 2043])
+def test_a_shop_that_calls_out_to_many(seed: int) -> None:
+    """A walk through an audience goes on after the marks: the last three forget one with users told already."""
+    shop_seed = shop.WITH_CALLS + seed % 4
+    check(Schedule(seed, shop_seed, weather(seed), Guards()), shop_seed)
+
+
 @pytest.mark.parametrize(("processes", "portions"), [(1, (0, 1, 2, 3)), (2, (0,))])
 def test_a_crash_at_every_io(processes: int, portions: tuple[int, ...]) -> None:
     """Whoever is about to make the n-th I/O is killed instead, and another process starts: for every n.
