@@ -22,7 +22,7 @@ ONLY = tuple(
     f"rules.{rule}.enabled=false"
     for rule in (
         "cart_abandoned", "payment_pending", "low_stock", "back_in_stock", "churn_risk", "stage_changed", "winback",
-        "first_order_nudge", "welcome_pack",
+        "first_order_nudge", "welcome_pack", "browse_abandoned",
     )
 )  # fmt: skip
 
