@@ -19,8 +19,8 @@ from connectors.codec import Decoder
 from connectors.kafka import KafkaLog
 from connectors.publisher import OutboxPublisher
 from flows import assemble
-from flows.assemble import Choices
 from flows.alarm import Alarm
+from flows.assemble import Choices
 from flows.desk import Desk
 from flows.merge import Merge
 from flows.realtime import run_graph, tune_gc

@@ -14,8 +14,8 @@ from config.load import load
 from connectors.file_log import FileLog
 from connectors.publisher import Fenced, Parcel
 from flows import assemble
-from flows.assemble import Choices
 from flows.alarm import Alarm
+from flows.assemble import Choices
 from flows.desk import Desk
 from flows.station import Station
 from state.ledger import Commit
