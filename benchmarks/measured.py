@@ -19,6 +19,7 @@ from connectors.codec import Decoder
 from connectors.kafka import KafkaLog
 from connectors.publisher import OutboxPublisher
 from flows import assemble
+from flows.alarm import Alarm
 from flows.assemble import Choices
 from flows.desk import Desk
 from flows.merge import Merge
@@ -31,7 +32,7 @@ STAGES: dict[str, tuple[type, str]] = {
     "due timers": (Desk, "_pop_due"),
     "load": (Desk, "_load"),
     "fold and rules": (Desk, "_apply"),
-    "timers": (Desk, "_fire"),
+    "timers": (Alarm, "fire"),
     "encode and send": (Desk, "commit"),
     "settle": (Desk, "settle"),
     "publish": (OutboxPublisher, "publish"),

@@ -16,7 +16,10 @@ _TAIL_PER_ENTRY = 2
 
 
 class FileLog:
-    """Reads the partitions of `shards`; each worker process is told its own. `closed`: nobody writes any more."""
+    """Reads the partitions of `shards`; each worker process is told its own. `closed`: nobody writes any more.
+
+    `together`: there is one shard, and all partitions are its lanes.
+    """
 
     def __init__(
         self,
@@ -28,6 +31,7 @@ class FileLog:
         batch_records: int,
         max_bytes: int,
         closed: bool = False,
+        together: bool = False,
     ) -> None:
         self._topics = {role: FileTopic(directory, name, partitions) for role, name in topics.items()}
         self._shards = list(shards)
@@ -37,9 +41,11 @@ class FileLog:
         self._readers: dict[Lane, FileReader] = {}
         self._paused: set[Lane] = set()
         self._assignment: Assignment | None = None
-        self.partitions = {
+        self._together = together
+        self._files = {
             role: max([partitions, *(p + 1 for p in t.existing())]) for role, t in self._topics.items()
         }
+        self.partitions = dict.fromkeys(self._topics, 1) if together else self._files
 
     def start(self, assignment: Assignment) -> None:
         self._assignment = assignment
@@ -75,6 +81,8 @@ class FileLog:
         self.start(self._assignment)
 
     def lanes(self, shard: int) -> list[Lane]:
+        if self._together:
+            return [(role, part) for role in self._topics for part in range(self._files[role])]
         return [(role, shard) for role in self._topics if shard < self.partitions[role]]
 
     def lag(self) -> dict[Lane, int]:

@@ -254,6 +254,7 @@ def _desk_of(
         facts,
         outgoing,
         shard_count=source.partitions["letters"],
+        out_of_orderness=settings.time.out_of_orderness,
         allowed_lateness=settings.time.allowed_lateness,
         watchers_limit=settings.engine.watchers_per_sku,
         timers_limit=settings.engine.loaded_timers,

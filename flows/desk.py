@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from msgspec import Struct
-
 from connectors import metrics
+from flows.alarm import Alarm
 from flows.crier import Crier
 from flows.dead_letter import DeadLetter
 from flows.item_facts import ItemFacts
 from flows.letters import FAR_REACHING, Letters
 from flows.outgoing import Outgoing
 from flows.persons import Persons
-from flows.shard import QUOTING, Shard, unpack_item
+from flows.shard import QUOTING, Shard, ShardBatch, unpack_item
 from flows.watchers import Watchers
 from state import events
 from state.folding import CHANGED, DUPLICATE
@@ -30,15 +29,6 @@ from triggers.trigger import Decision
 ITEM_EVENTS = frozenset(get_args(events.Inventory))
 ITEM_EDGES = frozenset(get_args(events.ItemEdge))
 CONTEXT_EVENTS = frozenset(get_args(events.Context))
-
-
-class ShardBatch(Struct):
-    """What one shard's merge released: items (events and dead letters) in order, marks, and the watermark."""
-
-    shard: Shard
-    items: list[Any]
-    marks: dict[str, int]
-    watermark: int
 
 
 class Refused(Exception):
@@ -57,6 +47,7 @@ class Desk:
         outgoing: Outgoing,
         *,
         shard_count: int,
+        out_of_orderness: int,
         allowed_lateness: int,
         watchers_limit: int,
         timers_limit: int,
@@ -80,6 +71,7 @@ class Desk:
             audience_limit=audience_limit,
         )
         self._watchers = Watchers(plan, ledger, self._persons, self._letters, self.settle, watchers_limit)
+        self._alarm = Alarm(self._persons, out_of_orderness)
         self._lateness = allowed_lateness
         self._timers_limit = timers_limit
         self._low_threshold, self._tell_falls = plan.low_threshold, plan.min_drop is not None
@@ -99,8 +91,11 @@ class Desk:
         due = [self._pop_due(batch) for batch in batches]
         self._load(batches, due)
         for batch, timers in zip(batches, due, strict=True):
-            self._apply(batch)
-            self._fire(batch, timers)
+            timers.sort(reverse=True)
+            self._apply(batch, timers)
+            self._alarm.fire(batch.shard, timers, batch.watermark)
+            for at, user_id in timers:
+                batch.shard.timers.set(user_id, at)
         self._prove_reads()
 
     def commit(self, *, heartbeat: bool = False) -> int:
@@ -156,14 +151,16 @@ class Desk:
                 raise Refused(f"shard {number}: another process owns it")
 
     def _pop_due(self, batch: ShardBatch) -> list[tuple[int, str]]:
-        """Timers the watermark has passed; of very many only the first, and then no more time passes this round."""
+        """Timers that time passes; of very many only the first, and then no more time passes this round."""
         timers, shard = batch.shard.timers, batch.shard
         found: list[tuple[int, str]] = []
-        while timers.horizon < batch.watermark - 1:
-            found += timers.pop_due(batch.watermark)
+        before = max(batch.watermark, batch.passing)
+        while timers.horizon < before - 1:
+            found += timers.pop_due(before)
             if len(found) >= self._timers_limit:
                 metrics.LIMIT_HITS.labels(limit="due_timers").inc()
-                batch.watermark = timers.horizon + 1
+                batch.watermark = min(batch.watermark, timers.horizon + 1)
+                batch.passing = min(batch.passing, timers.horizon + 1)
                 return found
             if shard.due or self._under_way:
                 self.commit()  # timers on their way to the ledger must be there to be read
@@ -171,7 +168,7 @@ class Desk:
             loaded = self._ledger.load_timers(shard.number, timers.horizon, self._timers_limit)
             timers.extend(loaded, self._timers_limit)
             self._read.add(shard.number)
-        return found + timers.pop_due(batch.watermark)
+        return found + timers.pop_due(before)
 
     def _load(self, batches: list[ShardBatch], due: list[list[tuple[int, str]]]) -> None:
         """Read every user and item of the batch that memory lacks, in one round trip each."""
@@ -203,7 +200,7 @@ class Desk:
 
     # applying
 
-    def _apply(self, batch: ShardBatch) -> None:
+    def _apply(self, batch: ShardBatch, due: list[tuple[int, str]]) -> None:
         shard, plan = batch.shard, self._plan
         users, dirty, quoted = shard.users, shard.dirty, shard.quoted
         facts, claim, under_way = self._facts, self._facts.claim, shard.calls.under_way
@@ -213,12 +210,14 @@ class Desk:
         for event in batch.items:
             kind = event.__class__
             if kind in _USERLESS or kind in ITEM_EVENTS:
-                self._apply_userless(shard, event)
+                self._apply_userless(batch, due, event)
                 clock = shard.clock
                 continue
             ts = event.ts
             if ts > clock:
                 shard.clock = clock = ts
+            else:
+                self._alarm.pass_time_before(batch, due, ts)
             late = ts < clock - lateness
             user_id = event.user_id or event.anonymous_id
             user = users[user_id]
@@ -251,7 +250,8 @@ class Desk:
         shard.marks.update(batch.marks)
         self._count(batch, late_events, duplicates)
 
-    def _apply_userless(self, shard: Shard, event: Any) -> None:
+    def _apply_userless(self, batch: ShardBatch, due: list[tuple[int, str]], event: Any) -> None:
+        shard = batch.shard
         if isinstance(event, DeadLetter):
             shard.write("dead_letters", event.id, event.key, event.value, event.headers)
             metrics.DLQ_RECORDS.labels(topic=event.topic, reason=event.reason).inc()
@@ -267,25 +267,13 @@ class Desk:
         elif kind in CONTEXT_EVENTS:
             self._crier.announce(shard, event)
         elif kind in ITEM_EVENTS:
+            self._alarm.pass_time(batch, due)  # who is due before it must find the item as it was then
             item = shard.items[event.sku]
             edge = apply_item(item, event, self._low_threshold, tell_falls=self._tell_falls)
             shard.changed_items[event.sku] = item
             if edge is not None and event.ts >= shard.clock - self._lateness:
                 self._letters.to_all(shard, edge)
                 self._watchers.tell(shard, edge)
-
-    # timers
-
-    def _fire(self, batch: ShardBatch, due: list[tuple[int, str]]) -> None:
-        """Fire every timer the watermark has passed, also those this batch has set."""
-        shard, watermark = batch.shard, batch.watermark
-        due += shard.timers.pop_due(watermark)
-        due.sort()
-        for at, user_id in due:
-            user = shard.known(user_id)
-            if user is not None and user.due == at:
-                metrics.TIMER_DELAY.observe((watermark - at) / 1000)
-                self._persons.wake(shard, user, watermark)
 
     def _count(self, batch: ShardBatch, late_events: int, duplicates: int) -> None:
         self._events += len(batch.items)

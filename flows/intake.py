@@ -17,9 +17,8 @@ from connectors.codec import Decoder, Rejected
 from connectors.log import Chunk, InputLog, Lane
 from connectors.publisher import Publisher
 from flows.dead_letter import DeadLetter
-from flows.desk import ShardBatch
 from flows.merge import ALWAYS, NEVER, Merge
-from flows.shard import Shard
+from flows.shard import Shard, ShardBatch
 from state.ledger import Ledger
 
 log = structlog.get_logger("intake")
@@ -85,6 +84,7 @@ class Intake:
         self._minute: tuple[int, int, int] = (0, 0, 0)
         self._give_up = give_up
         self._paused: set[Lane] = set()
+        self._shard_of: dict[Lane, int] = {}
         self._polled = 0
         self._newest: int | None = None
         self._live_records = live_records
@@ -101,7 +101,9 @@ class Intake:
         opened_at = self._clock.wall(None) if self._clock.wall else 0
         positions: dict[Lane, int] = {}
         for number, ledger in opened.items():
-            merge = Merge(self._source.lanes(number), opened_at)
+            lanes = self._source.lanes(number)
+            self._shard_of.update(dict.fromkeys(lanes, number))
+            merge = Merge(lanes, opened_at)
             self._shards[number] = Shard(
                 number, owners[number], ledger, resumed[number], merge, timers=self._timers, users=users
             )
@@ -127,15 +129,15 @@ class Intake:
         wall = None if self._clock.wall is None else self._clock.wall(self._newest)
         self._newest = None
         for chunk in polled.chunks:
-            shard = self._shards.get(chunk.lane[1])
+            shard = self._shards.get(self._shard_of[chunk.lane])
             if shard is not None:
                 self._take(shard, chunk, wall or 0)
         for lane, known_at in polled.ended.items():
-            shard = self._shards.get(lane[1])
+            shard = self._shards.get(self._shard_of[lane])
             if shard is not None:
                 shard.merge.queues[lane].end_known(known_at)
         for lane, offset in polled.passed.items():
-            shard = self._shards.get(lane[1])
+            shard = self._shards.get(self._shard_of[lane])
             if shard is not None and not shard.merge.queues[lane].items:
                 shard.passed[shard.merge.queues[lane].mark] = offset
         now = self._clock.monotonic()
@@ -164,7 +166,7 @@ class Intake:
         last = self._clock.until
         if last is None:
             last = max((shard.clock for shard in self._shards.values()), default=NEVER)
-        return [ShardBatch(shard, [], {}, last + 1) for shard in self._shards.values()]
+        return [ShardBatch(shard, [], {}, last + 1, NEVER) for shard in self._shards.values()]
 
     def _take(self, shard: Shard, chunk: Chunk, wall: int) -> None:
         role = chunk.lane[0]
@@ -198,12 +200,14 @@ class Intake:
     def _release(self, shard: Shard, wall: int | None) -> ShardBatch:
         if shard.calls.crowded:
             metrics.LIMIT_HITS.labels(limit="calls_under_way").inc()
-            return ShardBatch(shard, [], {}, shard.watermark)
+            return ShardBatch(shard, [], {}, shard.watermark, NEVER)
         items, marks = shard.merge.release()
         reached = shard.merge.reached(wall, self._clock.idle_after)
+        passing = reached - self._clock.out_of_orderness
         if reached >= ALWAYS:  # a replay read to its end: `last_batches` takes it from here
             reached = shard.clock
-        return ShardBatch(shard, items, marks, reached - self._clock.out_of_orderness)
+            passing = max((item.ts for item in items if item.__class__ is not DeadLetter), default=NEVER)
+        return ShardBatch(shard, items, marks, reached - self._clock.out_of_orderness, passing)
 
     def _hold_back(self) -> None:
         """Bound what is queued: lanes that are far ahead of their shard's others pause."""

@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from connectors import metrics
 from connectors.log import InputLog
 from connectors.publisher import Parcel
-from flows.desk import ShardBatch
-from flows.shard import Shard
+from flows.shard import Shard, ShardBatch
 
 _EVERY_SECONDS = 1.0
 _LIVE_SECONDS = (

@@ -18,7 +18,7 @@ from bytewax.operators import StatefulBatchLogic
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.run import cli_main
 
-from flows.desk import ShardBatch
+from flows.shard import ShardBatch
 from flows.station import Station
 
 Round = list[ShardBatch]

@@ -57,6 +57,7 @@ def run(
         batch_records=engine.batch_records,
         max_bytes=assemble.LINE_LIMIT,
         closed=True,
+        together=True,
     )
     ledger = MemoryLedger(engine.watchers_per_sku, engine.audience_users)
     publisher = FilePublisher(out_dir, {role: role for role in assemble.OUTPUTS}, partitions=1)

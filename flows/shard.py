@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
+from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
 from connectors.publisher import Parcel, Progress, Resumed
@@ -211,3 +213,16 @@ class Shard:
     def parcel(self, *, offsets: bool, journal: bool) -> Parcel | None:
         """What may go out now, if anything."""
         return self.outbox.parcel(self._committed, offsets=offsets, journal=journal)
+
+
+class ShardBatch(Struct):
+    """What one shard's merge released: items (events and dead letters) in order, marks, and the watermark.
+
+    `passing`: how far time may pass between the items; further than the watermark where there is no more to read.
+    """
+
+    shard: Shard
+    items: list[Any]
+    marks: dict[str, int]
+    watermark: int
+    passing: int

@@ -11,10 +11,10 @@ from msgspec import Struct
 from connectors import metrics
 from connectors.log import InputLog, LogUnavailable
 from connectors.publisher import Fenced, Publisher
-from flows.desk import Desk, Refused, ShardBatch
+from flows.desk import Desk, Refused
 from flows.intake import Intake
 from flows.observe import Observer, note_published
-from flows.shard import Shard
+from flows.shard import Shard, ShardBatch
 from state.redis_ledger import StoreUnavailable
 
 log = structlog.get_logger("station")

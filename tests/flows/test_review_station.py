@@ -14,6 +14,7 @@ from config.load import load
 from connectors.file_log import FileLog
 from connectors.publisher import Fenced, Parcel
 from flows import assemble
+from flows.alarm import Alarm
 from flows.assemble import Choices
 from flows.desk import Desk, Refused
 from flows.station import Station
@@ -93,7 +94,7 @@ def test_half_a_batch_is_not_committed_as_the_process_ends(
     """Closing the log of a process that failed gives its shards up in order, with what it had applied."""
     write(tmp_path, "clickstream", view(1), view(2))
     process = start()
-    monkeypatch.setattr(Desk, "_fire", broken)  # the events are folded by then
+    monkeypatch.setattr(Alarm, "fire", broken)  # the events are folded by then
     monkeypatch.setattr(Desk, "_count", broken)
     with pytest.raises(RuntimeError, match="broken"):
         process.round()

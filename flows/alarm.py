@@ -1,0 +1,36 @@
+"""Whose time has come, and before which events? What time has passed is decided, however much is read at once."""
+
+from __future__ import annotations
+
+from connectors import metrics
+from flows.persons import Persons
+from flows.shard import Shard, ShardBatch
+
+
+class Alarm:
+    """Fires timers; `due` are those taken out of a shard's heap for a batch, the earliest last."""
+
+    def __init__(self, persons: Persons, out_of_orderness: int) -> None:
+        self._persons = persons
+        self._out_of_orderness = out_of_orderness
+
+    def pass_time_before(self, batch: ShardBatch, due: list[tuple[int, str]], ts: int) -> None:
+        """An event older than the shard's clock comes: it finds done what was due before time had come so far."""
+        if ts < batch.shard.clock - self._out_of_orderness:
+            self.pass_time(batch, due)
+
+    def pass_time(self, batch: ShardBatch, due: list[tuple[int, str]]) -> None:
+        """As far as a watermark would have come by the shard's clock."""
+        self.fire(batch.shard, due, min(batch.shard.clock - self._out_of_orderness, batch.passing))
+
+    def fire(self, shard: Shard, due: list[tuple[int, str]], before: int) -> None:
+        """Every timer due before then, also those this batch has set."""
+        found = shard.timers.pop_due(before)
+        while due and due[-1][0] < before:
+            found.append(due.pop())
+        found.sort()
+        for at, user_id in found:
+            user = shard.known(user_id)
+            if user is not None and user.due == at:
+                metrics.TIMER_DELAY.observe((before - at) / 1000)
+                self._persons.wake(shard, user, before)
