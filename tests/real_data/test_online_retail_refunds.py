@@ -15,13 +15,18 @@ import pandas as pd
 import pytest
 
 from tests.integration.installation import Installation, lines_of, write_history
+from tests.other_rules import others
 from tests.real_data import online_retail
 from tests.real_data.online_retail import Order, Refund
 
 SEED = 536379
 WINDOWS_DAYS = (7, 30, 90, 365)
 NOW = datetime(2011, 12, 9, 23, 59, 59, tzinfo=UTC)  # the last day of the shop's lines
-SETTINGS: Mapping[str, Any] = {"policy": {"enabled": False}, "input": {"currency": "GBP"}}
+SETTINGS: Mapping[str, Any] = {
+    "policy": {"enabled": False},
+    "input": {"currency": "GBP"},
+    "rules": {rule: {"enabled": False} for rule in others()},  # sums of money need none
+}
 Spent = dict[str, tuple[int, int]]
 """Orders and net pence: `ever` and by window."""
 

@@ -23,3 +23,8 @@ def weather(seed: int, *always: str) -> Faults:
     rng = random.Random(f"weather {seed}")
     rates = {kind: rate * rng.choice((1, 1, 3)) for kind, rate in _RATES.items() if rng.random() < 0.5}
     return Faults(**rates, **{kind: 3 * _RATES[kind] for kind in always if kind not in rates})
+
+
+def only(seed: int, *kinds: str) -> Faults:
+    rng = random.Random(f"weather {seed}")
+    return Faults(**{kind: _RATES[kind] * rng.choice((1, 1, 3)) for kind in kinds})
