@@ -43,9 +43,10 @@ class Outbox:
         self._horizon = resumed.horizon
         self._cursor = resumed.cursor
         self._scan_from = opened.scan_from
-        # Until the shard has come as far as when it last published, what it does is done again.
+        # Until the shard has come as far as when it last published, what it does is done again. Where nobody knows how
+        # far that was (the group has lost its offsets), what is out stays skipped for as long as the shard is ours.
         so_far = Progress(opened.marks, opened.watermark)
-        self._behind = bool(resumed.skip) or not so_far.reaches(resumed.horizon)
+        self._behind = bool(resumed.skip and resumed.horizon.marks) or not so_far.reaches(resumed.horizon)
         if resumed.rewrite:
             self._hold_back(self._acked)
 

@@ -51,6 +51,16 @@ def test_what_is_out_is_not_said_again_until_all_calls_are_told() -> None:
     assert [entry.id for entry in outbox.take().entries] == ["told"], "what was to be done again is done"
 
 
+def test_what_is_out_stays_skipped_where_nobody_knows_how_far_the_shard_had_come() -> None:
+    """Redis was built anew and the group has lost its offsets: no commit can be said to have come as far again."""
+    outbox = Outbox(0, "a", Opened(1), Resumed([], "", True, {journal_id("triggers", 0, "told")}))
+    for offset in range(2):
+        outbox.take()
+        outbox.acknowledged(Progress({"clickstream/0": offset}, offset))
+    outbox.write("triggers", "told", b"k", b"{}", [], partition=0)
+    assert outbox.take().entries == []
+
+
 class Broker:
     """The group is as far as the ledger; the journal knows of one record."""
 
