@@ -19,6 +19,15 @@ def problems(
     return caught.value.problems
 
 
+def assert_told(override: str, path: str, message: str, suggestion: str) -> None:
+    """One error and no other, at its place."""
+    (problem,) = problems(override)
+
+    assert problem.path == path
+    assert message in problem.message
+    assert suggestion in problem.suggestion
+
+
 @pytest.mark.parametrize(
     ("override", "path", "message", "suggestion"),
     [
@@ -77,11 +86,7 @@ def problems(
 def test_one_error_is_told_with_its_place_and_a_way_out(
     override: str, path: str, message: str, suggestion: str
 ) -> None:
-    (problem,) = problems(override)
-
-    assert problem.path == path
-    assert message in problem.message
-    assert suggestion in problem.suggestion
+    assert_told(override, path, message, suggestion)
 
 
 class Pair(Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.config.test_problems import problems
+from tests.config.test_problems import assert_told
 
 _XMAS = "{when: {fixed: 12-24}, days_before: 1, at_time: '10:00', audience: [core], offer: null}"
 
@@ -77,8 +77,4 @@ _XMAS = "{when: {fixed: 12-24}, days_before: 1, at_time: '10:00', audience: [cor
 def test_one_error_is_told_with_its_place_and_a_way_out(
     override: str, path: str, message: str, suggestion: str
 ) -> None:
-    (problem,) = problems(override)
-
-    assert problem.path == path
-    assert message in problem.message
-    assert suggestion in problem.suggestion
+    assert_told(override, path, message, suggestion)
