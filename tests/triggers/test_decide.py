@@ -108,6 +108,41 @@ def test_what_is_decided_does_not_depend_on_the_pace_of_reading(seed: int, pace:
     assert _told(hasty) == _told(timely)
 
 
+def _belated(history: list[Any], seed: int) -> list[tuple[int, Any]]:
+    """When each is read, and the event, which may have happened long before that."""
+    chance = Random(seed)
+    read = []
+    for event in history:
+        behind = (
+            chance.choice((0, 0, 2 * HOUR, 3 * DAY, 40 * DAY)) if isinstance(event, events.UserEvent) else 0
+        )
+        read.append((event.ts, structs.replace(event, ts=event.ts - behind) if behind else event))
+    return read
+
+
+def _play_belated(plan: Plan, read: list[tuple[int, Any]], *, eager: bool = True, seed: int = 0) -> Shop:
+    shop, chance = Shop(plan, lateness=HOUR, eager=eager), Random(seed)
+    for at, event in read:
+        before = len(shop.decisions)
+        shop.take(event, at)
+        if eager and event.ts < at:
+            assert not [
+                d for d in shop.decisions[before:] if isinstance(d.outcome, Publish | Defer) and d.at == at
+            ]
+        if not eager and chance.random() < 0.2:
+            shop.advance(at)
+    shop.advance(FOREVER)
+    return shop
+
+
+@given(_SEEDS, _SEEDS)
+def test_what_comes_late_is_not_told_at_once_at_any_pace_of_reading(seed: int, pace: int) -> None:
+    plan = plan_of(ALL, {})
+    read = _belated([e for e in _history(seed) if not _takes_back(e)], pace)
+    timely, hasty = _play_belated(plan, read), _play_belated(plan, read, eager=False, seed=pace)
+    assert _told(hasty) == _told(timely)
+
+
 def _told(shop: Shop) -> list[tuple[Any, ...]]:
     return [(d.candidate.id, d.candidate.at, d.at, d.outcome) for d in shop.decisions]
 
