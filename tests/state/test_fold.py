@@ -81,6 +81,7 @@ def _limits(known: User) -> dict[str, tuple[int, int]]:
         "liked": (len(known.community.liked), 8 * community.LIKED_LIMIT),
         "weather alerts": (len(known.scenes.alerts), scenes.ALERTS_LIMIT),
         "stages": (len(known.scenes.stages), scenes.STAGES_LIMIT),
+        "made room": (len(known.scenes.made_room), 8 * scenes.MADE_ROOM_LIMIT),
     }
 
 

@@ -82,7 +82,7 @@ def refuted(user: User, event: Any, sent: Sent, params: Params) -> bool:
 
 
 def _answered(user: User, params: Params) -> bool:
-    """A visit since the episode opened, and placing an order is one; whether we heard of it before the last step or not."""
+    """A visit since the episode opened, whenever we heard of it; placing an order is one."""
     return (user.activity.last_visit_at or 0) > (user.rfm.last_order_at or 0) + params.after[0]
 
 
