@@ -88,7 +88,8 @@ class Persons:
     def follow(self, shard: Shard, user: User, applied: Applied, ts: int, *, late: bool = False) -> None:
         """What the user watches and belongs to since `ts`. Who comes to an audience hears what is not over."""
         if applied.watches is not None:
-            shard.watching.setdefault(applied.watches, {})[user.user_id] = ts
+            watchers = shard.watching.setdefault(applied.watches, {})
+            watchers[user.user_id] = max(ts, watchers.get(user.user_id, ts))
         for audience in applied.leaves:
             shard.members[audience, user.user_id] = False
         for audience in applied.joins:

@@ -77,6 +77,12 @@ class TestALateEvent:
         assert [t["data"]["order_id"] for t in flow.triggers("payment_pending")] == ["o-0-u1", "o2"]
 
 
+def test_who_watches_is_known_by_the_last_interest_whatever_is_read_last(flow: Flow) -> None:
+    flow.write(added(2 * HOUR), added(90 * MINUTE, "u2"), added(HOUR))
+    flow.run()
+    assert flow.ledger.load_watchers(0, "k1", 2) == ["u1", "u2"]
+
+
 class TestADuplicate:
     def test_changes_nothing_in_the_same_run_or_the_next(self, flow: Flow, tmp_path: Path) -> None:
         once, said = Flow(tmp_path / "once", CART, ONE_STEP), [added(0), viewed(MINUTE), ordered(2 * HOUR)]
