@@ -57,12 +57,14 @@ class Outgoing:
 
     def _write_trigger(self, shard: Shard, user: User, decision: Decision, traceparent: str | None) -> None:
         rule = decision.candidate.rule
+        armed = self._plan.held(rule, decision.stanza)
+        assert armed is not None, "what is off is not published"
         key, value, headers = trigger_record(
             decision,
             app=self._app,
             user=user,
             fold=self._plan.fold,
-            valid_for=self._plan.armed[rule].params.valid_for,
+            valid_for=armed.params.valid_for,
             facts=self._facts,
             traceparent=traceparent,
         )

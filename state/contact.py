@@ -23,7 +23,8 @@ class Sent(Struct, array_like=True, gc=False):
     """One published trigger; `counts` is False for transactional rules, which no cap sees.
 
     `anchor`, `due` and `skus` are kept where the rule can be refuted by an event that comes late; `retracted`: it was.
-    `instant`: an event called for it, so that what happened in the same moment does not refute it.
+    `instant`: an event called for it, so that what happened in the same moment does not refute it. `stanza`: the
+    number of the settings it was decided by.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Sent(Struct, array_like=True, gc=False):
     skus: list[str] = []
     retracted: bool = False
     instant: bool = False
+    stanza: int = 0
 
 
 class Episode(Struct, array_like=True, gc=False):
@@ -48,7 +50,10 @@ class Episode(Struct, array_like=True, gc=False):
 
 
 class Pending(Struct, array_like=True, gc=False):
-    """A deferred candidate: released at `until`, its facts and gates asked again; no `channels`: the rule's."""
+    """A deferred candidate: released at `until`, its facts and gates asked again; no `channels`: the rule's.
+
+    `stanza`: the number of the settings it goes by. Those of a rule in `shadow` take no place of the others.
+    """
 
     rule: str
     step: int
@@ -62,6 +67,8 @@ class Pending(Struct, array_like=True, gc=False):
     offer: str | None
     claim: tuple[str, str, int] | None  # key, sku, limit
     channels: list[str]
+    stanza: int = 0
+    shadow: bool = False
 
 
 class Alert(Struct, array_like=True, gc=False):
@@ -111,6 +118,9 @@ class Contact(Struct, array_like=True, gc=False):
         episodes.append(Episode(anchor, step, at))
         del episodes[:-EPISODES_LIMIT]
 
+    def has_room_for(self, pending: Pending) -> bool:
+        return sum(1 for p in self.pending if p.shadow is pending.shadow) < PENDING_LIMIT
+
     def note_sent(self, sent: Sent) -> None:
         """What no cap counts makes room first, so that a cap up to SENT_LIMIT is exact."""
         self.sent.append(sent)
@@ -149,10 +159,11 @@ class Contact(Struct, array_like=True, gc=False):
         alerts = sorted((*self.alerts, *other.alerts), key=_weight)
         latest = {(alert.sku, alert.edge): alert for alert in alerts}.values()
         self.alerts = sorted(latest, key=_weight)[-ALERTS_LIMIT:]
-        waiting = {(p.rule, p.anchor, p.step): p for p in (*other.pending, *self.pending)}
-        pending = sorted(waiting.values(), key=lambda p: (p.until, p.at, p.rule, p.anchor, p.step))
-        self.pending = pending[:PENDING_LIMIT]
-        return pending[PENDING_LIMIT:]
+        unsaid = {(p.rule, p.anchor, p.step): p for p in (*other.pending, *self.pending)}
+        pending = sorted(unsaid.values(), key=lambda p: (p.until, p.at, p.rule, p.anchor, p.step))
+        own_places = [[p for p in pending if p.shadow is shadow] for shadow in (False, True)]
+        self.pending = [each for waiting in own_places for each in waiting[:PENDING_LIMIT]]
+        return [each for waiting in own_places for each in waiting[PENDING_LIMIT:]]
 
     def _unite_profile(self, other: Contact) -> None:
         newer = other if other.profile_at > self.profile_at else self

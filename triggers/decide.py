@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from state.contact import PENDING_LIMIT, Pending, Sent
+from state.contact import Pending, Sent
 from state.fold import apply
 from state.folding import DUPLICATE, Applied
 from state.user import User
@@ -29,6 +29,7 @@ from triggers.trigger import (
     Retract,
     Suppress,
 )
+from triggers.waiting import arm, disarm, goes_on, waiting_by
 
 CANDIDATES_PER_ASK_LIMIT = 16  # of one rule, for one user, at one moment
 
@@ -79,11 +80,12 @@ def wake(
         for pending in due:
             _release(pending, asked, plan, try_claim, decisions)
     woken = [name for name, at in user.wakes.items() if at <= now]
-    for name in woken:
-        del user.wakes[name]  # a rule switched off since has no other way out
     for name, armed in plan.armed.items():
         if name in woken:
             _ask(armed, asked, plan, try_claim, decisions)
+    for name in woken:
+        if user.wakes.get(name, now + 1) <= now:  # a rule switched off since has no other way out
+            disarm(user, name)
     _reschedule(user)
 
 
@@ -114,7 +116,7 @@ def _retract(user: User, event: Any, plan: Plan, decisions: list[Decision]) -> N
     """Take back what was sent though `event` had happened by then: at exactly the due time counts as before it."""
     kind = event.__class__
     for sent in user.contact.sent:
-        armed = plan.armed.get(sent.rule)
+        armed = plan.held(sent.rule, sent.stanza)
         if (
             sent.due - sent.instant < event.ts
             or sent.retracted
@@ -144,29 +146,34 @@ def _kind_of(event: Any) -> str:
 
 
 def _ask(armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim, decisions: list[Decision]) -> None:
-    rule, params, user = armed.rule, armed.params, asked.user
-    candidate: Candidate | None = None
+    """What the rule waits for at this user goes on by the stanza it began with; what comes after it, by the newest."""
+    if plan.continued:
+        begun = waiting_by(armed, asked.user, plan)
+        if begun is not armed:
+            more = _evaluate(begun, asked, plan, try_claim, decisions)
+            if goes_on(begun, asked, plan.fold, more=more):
+                return
+    more = _evaluate(armed, asked, plan, try_claim, decisions)
+    if armed.rule.wake_at is not None:
+        arm(armed, asked, plan.fold, more=more)
+
+
+def _evaluate(armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim, decisions: list[Decision]) -> bool:
+    """Take what is due; True if there may be more than one moment allows."""
     for _ in range(CANDIDATES_PER_ASK_LIMIT):
-        candidate = rule.evaluate(asked, params)
+        candidate = armed.rule.evaluate(asked, armed.params)
         if candidate is None:
-            break
-        user.contact.remember(rule.name, candidate.anchor, candidate.step, candidate.at)
+            return False
+        asked.user.contact.remember(armed.rule.name, candidate.anchor, candidate.step, candidate.at)
         decisions.append(_decide(candidate, armed, asked, plan, try_claim))
-    if rule.wake_at is not None:
-        at = rule.wake_at(user, params, plan.fold)
-        if at is not None and candidate is not None:
-            at = max(at, asked.now + 1)  # too many for one moment: the rest in the next
-        if at is not None and not asked.passed(at):
-            user.wakes[rule.name] = at
-        elif user.own_wakes:
-            user.own_wakes.pop(rule.name, None)
+    return True
 
 
 def _release(
     pending: Pending, asked: Asked, plan: Plan, try_claim: TryClaim, decisions: list[Decision]
 ) -> None:
     """A deferral is over: does the rule still stand as it was?"""
-    armed = plan.armed.get(pending.rule)
+    armed = plan.held(pending.rule, pending.stanza)
     candidate = _revive(pending, asked.user.user_id)
     if armed is None or armed.rule.version != pending.version:
         decisions.append(_record(candidate, Suppress(Reason.STALE), asked))
@@ -177,10 +184,10 @@ def _release(
 def _decide(candidate: Candidate, armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim) -> Decision:
     """At the moment of sending: is it still worth saying, are the facts still so, do the gates let it pass?"""
     if asked.now > candidate.at + armed.params.valid_for:
-        return _record(candidate, Suppress(Reason.EXPIRED), asked)
+        return _record(candidate, Suppress(Reason.EXPIRED), asked, armed)
     stale = armed.rule.holds(asked, candidate, armed.params)
     if stale is not None:
-        return _record(candidate, Suppress(stale), asked)
+        return _record(candidate, Suppress(stale), asked, armed)
     return _judge(candidate, armed, asked, plan, try_claim)
 
 
@@ -196,7 +203,9 @@ def _judge(candidate: Candidate, armed: Armed, asked: Asked, plan: Plan, try_cla
         if refusal is not None:
             outcome = refusal
             break
-    if isinstance(outcome, Defer) and not _keep(candidate, outcome, user):
+    if isinstance(outcome, Publish) and armed.in_shadow:
+        outcome = Suppress(Reason.SHADOW)
+    if isinstance(outcome, Defer) and not _keep(candidate, outcome, user, armed):
         outcome = Suppress(Reason.PENDING_FULL)
     if isinstance(outcome, Publish):
         if candidate.claim is not None and not try_claim(candidate.claim, candidate.id):
@@ -206,32 +215,32 @@ def _judge(candidate: Candidate, armed: Armed, asked: Asked, plan: Plan, try_cla
             sent = Sent(candidate.id, candidate.rule, candidate.step, channel or "", asked.now, counts)
             if armed.rule.refuted is not None:
                 sent.anchor, sent.due, sent.skus = candidate.anchor, candidate.at, list(candidate.skus)
-                sent.instant = asked.event is not None
+                sent.instant, sent.stanza = asked.event is not None, armed.number
             user.contact.note_sent(sent)
-    return _record(candidate, outcome, asked)
+    return _record(candidate, outcome, asked, armed)
 
 
-def _keep(candidate: Candidate, deferral: Defer, user: User) -> bool:
-    if len(user.contact.pending) >= PENDING_LIMIT:
-        return False
-    user.contact.pending.append(
-        Pending(
-            rule=candidate.rule,
-            step=candidate.step,
-            anchor=candidate.anchor,
-            at=candidate.at,
-            until=deferral.until,
-            version=candidate.version,
-            skus=list(candidate.skus),
-            fields=dict(candidate.fields),
-            reason=candidate.reason,
-            offer=candidate.offer,
-            claim=None
-            if candidate.claim is None
-            else (candidate.claim.key, candidate.claim.sku, candidate.claim.limit),
-            channels=list(candidate.channels),
-        )
+def _keep(candidate: Candidate, deferral: Defer, user: User, armed: Armed) -> bool:
+    claim = candidate.claim
+    pending = Pending(
+        rule=candidate.rule,
+        step=candidate.step,
+        anchor=candidate.anchor,
+        at=candidate.at,
+        until=deferral.until,
+        version=candidate.version,
+        skus=list(candidate.skus),
+        fields=dict(candidate.fields),
+        reason=candidate.reason,
+        offer=candidate.offer,
+        claim=None if claim is None else (claim.key, claim.sku, claim.limit),
+        channels=list(candidate.channels),
+        stanza=armed.number,
+        shadow=armed.in_shadow,
     )
+    if not user.contact.has_room_for(pending):
+        return False
+    user.contact.pending.append(pending)
     return True
 
 
@@ -252,8 +261,11 @@ def _revive(pending: Pending, user_id: str) -> Candidate:
     )
 
 
-def _record(candidate: Candidate, outcome: Outcome, asked: Asked) -> Decision:
-    return Decision(candidate, outcome, asked.now, inputs_of(asked))
+def _record(candidate: Candidate, outcome: Outcome, asked: Asked, armed: Armed | None = None) -> Decision:
+    inputs = inputs_of(asked)
+    if armed is None:  # nobody's settings have decided
+        return Decision(candidate, outcome, asked.now, inputs)
+    return Decision(candidate, outcome, asked.now, {**inputs, "stanza": armed.fingerprint}, armed.number)
 
 
 def inputs_of(asked: Asked) -> dict[str, Any]:

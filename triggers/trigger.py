@@ -35,12 +35,14 @@ class Reason(StrEnum):
     REACH = "reach"
     PENDING_FULL = "pending_full"
     LATE_EVENT = "late_event"
+    SHADOW = "shadow"
 
 
 class RuleParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every rule's stanza in triggers.yaml has; a rule's own Params extend it. No defaults in code."""
 
     enabled: bool
+    mode: Literal["live", "shadow"]
     channels: tuple[str, ...]
     priority: int
     valid_for: Duration
@@ -120,12 +122,16 @@ Outcome = Publish | Suppress | Defer | Retract
 
 
 class Decision(Struct, frozen=True, gc=False):
-    """One candidate and what became of it, at event time `at`; the source of triggers and decision records."""
+    """One candidate and what became of it, at event time `at`; the source of triggers and decision records.
+
+    `stanza`: the number of the settings it was decided by (triggers/stanzas.py).
+    """
 
     candidate: Candidate
     outcome: Outcome
     at: int
     inputs: Mapping[str, Any]
+    stanza: int = 0
 
 
 class Facts(Protocol):
