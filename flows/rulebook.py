@@ -82,6 +82,10 @@ class Rulebook:
         if self._waits:
             self._read_again(self._written)
 
+    def renew(self) -> None:
+        """The store may have forgotten what was kept last: before anything is opened again, it is kept again."""
+        self.plan.adopt(self._plan_of(self._settings))
+
     def _is_time(self) -> bool:
         seconds = self._check_seconds or (_RETRY_SECONDS if self._waits else float("inf"))
         now = self._monotonic()

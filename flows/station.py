@@ -247,6 +247,7 @@ class Station:
             self._sleep(self._retry_seconds)
             self._retry_seconds = min(self._retry_seconds * 2, _RETRY_LAST_SECONDS)
             try:
+                self._rulebook.renew()
                 self._source.reopen()
                 return
             except _AWAY as error:

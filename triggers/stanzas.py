@@ -74,7 +74,9 @@ class Stanzas:
                 over += [f"{rule.name}:0"] if 0 in kept else []
             elif text not in kept.values():
                 new[f"{rule.name}:{max(kept) + 1}"] = text
-                over += [f"{rule.name}:{number}" for number in [*kept][1 : max(1, len(kept) + 2 - KEPT_LIMIT)]]
+                over += [
+                    f"{rule.name}:{number}" for number in [*kept][1 : max(1, len(kept) + 2 - KEPT_LIMIT)]
+                ]
         return new, over
 
     def _of(self, rule: Rule) -> dict[int, str]:
