@@ -131,9 +131,8 @@ class Rulebook:
         self._waits, self.refused = False, None
         metrics.CONFIG_VALID.set(1)
         metrics.RELOADS.labels(result="ok" if found else "unchanged").inc()
-        log.info(
-            "rules and policy changed" if found else "configuration unchanged", changes=[*map(str, found)]
-        )
+        if found:
+            log.info("rules and policy changed", changes=[*map(str, found)])
 
     def _refuse(self, problems: tuple[Problem, ...] | list[Problem]) -> None:
         self._waits = False

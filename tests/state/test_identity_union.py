@@ -226,34 +226,6 @@ def test_what_waits_for_either_waits_and_what_has_no_room_is_named() -> None:
     assert own.wakes == {"cart": 5, "churn": 9}
 
 
-def test_what_waits_in_shadow_takes_no_place_of_what_will_be_said() -> None:
-    own, other = User.new("own"), User.new("other")
-    own.contact.pending = [replace(_waiting(number, number), shadow=True) for number in range(PENDING_LIMIT)]
-    other.contact.pending = [_waiting(50 + number, 500) for number in range(PENDING_LIMIT)]
-    assert union.unite(own, other, FOLD) == []
-    assert len(own.pending) == 2 * PENDING_LIMIT
-    more = User.new("more")
-    more.contact.pending = [replace(_waiting(99, -1), shadow=True)]
-    dropped = union.unite(own, more, FOLD)
-    assert [(p.anchor, p.shadow) for p in dropped] == [("a15", True)]
-
-
-def test_a_timer_brings_the_stanza_by_which_it_was_set() -> None:
-    own, other = User.new("own"), User.new("other")
-    own.wakes.update(cart=7, churn=5, near=3)
-    other.wakes.update(cart=5, churn=9, birthday=4)
-    for user, numbers in ((own, {"cart": 1, "churn": 2}), (other, {"churn": 3, "birthday": 4})):
-        for rule, number in numbers.items():
-            user.note_stanza(rule, number)
-    union.unite(own, other, FOLD)
-    assert {rule: own.stanza_of(rule) for rule in own.wakes} == {
-        "cart": 0,
-        "churn": 2,
-        "near": 0,
-        "birthday": 4,
-    }
-
-
 def test_an_alias_says_only_where_to_go_on_and_what_it_has_seen() -> None:
     user = folded("u1", [happening(Random(number), number, START + number) for number in range(40)])
     expected = User.new("u1")
