@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ from config.problem import ConfigError, Problem
 from config.settings import Settings
 from flows.rulebook import Written
 from flows.station import Station
+from state.memory_ledger import MemoryLedger
+from state.redis_ledger import StoreUnavailable
 from tests.flows.flow import DAY, HOUR, MINUTE, Flow, added, event, viewed
 from tests.flows.test_any_way import said_by
 
 OLD = ("rules.cart_abandoned.delay=1h", "rules.cart_abandoned.second_delay=24h", "engine.batch_records=1")
-NEW = ("rules.cart_abandoned.delay=3h", "rules.cart_abandoned.second_delay=4h", "policy.enabled=true",
+NEW = ("rules.cart_abandoned.delay=3h", "rules.cart_abandoned.second_delay=4h",
+       "rules.cart_abandoned.valid_for=5h", "policy.enabled=true",
        "policy.consent.implied_channels=[app_push]", "policy.quiet_hours.zone=UTC")  # fmt: skip
 
 
@@ -105,6 +109,11 @@ def test_an_episode_that_runs_keeps_its_settings_also_over_a_restart(tmp_path: P
     told = {(t["data"]["user_id"], t["data"]["reason"]) for t in changing.flow.triggers("cart_abandoned")}
     assert told >= {("u1", "cart untouched for 1 h"), ("u3", "cart untouched for 3 h")}
     assert ("u1", "cart untouched for 3 h") not in told
+    lives_for = {
+        t["data"]["user_id"]: datetime.fromisoformat(t["expirytime"]) - datetime.fromisoformat(t["time"])
+        for t in changing.flow.triggers("cart_abandoned")
+    }
+    assert (lives_for["u1"], lives_for["u3"]) == (timedelta(hours=12), timedelta(hours=5))
     stanzas = {d["user_id"]: d["inputs"]["stanza"] for d in changing.flow.lines("decisions")}
     assert stanzas["u1"] != stanzas["u3"]
 
@@ -134,4 +143,28 @@ def test_readiness_says_that_the_configuration_was_refused_and_stays_green(tmp_p
         True,
         "1 shard owned; the configuration was refused with 1 error, the one before is in force",
     ) in seen
+    assert flow.triggers("cart_abandoned")
+
+
+class Forgetful(MemoryLedger):
+    """A store that goes away once, and comes back without the settings it was told last."""
+
+    gone = False
+
+    def finish_commits(self) -> list[bool]:
+        answers = super().finish_commits()
+        if answers and not self.gone:
+            self.gone = True
+            self.keep_stanzas({}, [*self.stanzas()])
+            raise StoreUnavailable("away")
+        return answers
+
+
+def test_a_store_that_has_forgotten_the_settings_is_told_again(tmp_path: Path) -> None:
+    flow = Flow(tmp_path)
+    flow.ledger = Forgetful(10)
+    flow.write(added(0), viewed(DAY, "u2"))
+    flow.run()
+    assert flow.ledger.gone
+    assert "cart_abandoned:0" in flow.ledger.stanzas()
     assert flow.triggers("cart_abandoned")

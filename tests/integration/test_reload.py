@@ -117,9 +117,12 @@ def test_the_parent_passes_it_on_to_its_processes(kafka: KafkaServer, redis_url:
     with KafkaShop(tmp_path, kafka, redis_url, settings, partitions=2) as shop:
         shop.create_topics()
         parent = shop.start("run", "--workers", "2")
+        eventually(lambda: len(parent.children()) == 2, what="two processes")
+        hang_up(parent)  # they do not listen yet, and must not die of it
         says(parent, '"running"', 2)
         write_config(shop, cart_rule(delay="20m"))
         hang_up(parent)
         says(parent, CHANGED, 2)
         parent.terminate()
         assert parent.wait(60) == 0, parent.said()
+        assert "a child died" not in parent.said(100_000)
