@@ -11,6 +11,7 @@ SENT_LIMIT = 20
 PENDING_LIMIT = 16
 EPISODES_LIMIT = 8  # a rule's episodes remembered; the oldest makes room
 ALERTS_LIMIT = 16
+OFFERS_LIMIT = 8  # live at once, one per need; what ends first makes room
 INTERESTS = ("cart", "favourite", "viewed")  # best prospects first
 
 
@@ -23,7 +24,8 @@ class Sent(Struct, array_like=True, gc=False):
     """One published trigger; `counts` is False for transactional rules, which no cap sees.
 
     `anchor`, `due` and `skus` are kept where the rule can be refuted by an event that comes late; `retracted`: it was.
-    `instant`: an event called for it, so that what happened in the same moment does not refute it. `stanza`: the
+    `instant`: an event called for it, so that what happened in the same moment does not refute it.
+    `ghost`: held out, and so not said; it takes its place all the same. `offer`, `variant`: as made. `stanza`: the
     number of the settings it was decided by.
     """
 
@@ -38,6 +40,9 @@ class Sent(Struct, array_like=True, gc=False):
     skus: list[str] = []
     retracted: bool = False
     instant: bool = False
+    ghost: bool = False
+    offer: str | None = None
+    variant: str | None = None
     stanza: int = 0
 
 
@@ -52,7 +57,8 @@ class Episode(Struct, array_like=True, gc=False):
 class Pending(Struct, array_like=True, gc=False):
     """A deferred candidate: released at `until`, its facts and gates asked again; no `channels`: the rule's.
 
-    `stanza`: the number of the settings it goes by. Those of a rule in `shadow` take no place of the others.
+    `why`: the reason of the deferral (triggers.trigger.Reason). `stanza`: the number of the settings it goes by. Those
+    of a rule in `shadow` take no place of the others.
     """
 
     rule: str
@@ -67,8 +73,16 @@ class Pending(Struct, array_like=True, gc=False):
     offer: str | None
     claim: tuple[str, str, int] | None  # key, sku, limit
     channels: list[str]
+    why: str = "quiet_hours"
     stanza: int = 0
     shadow: bool = False
+
+
+class Offer(Struct, array_like=True, gc=False):
+    """What was offered to this user for one need, and until when it stands."""
+
+    name: str
+    until: int
 
 
 class Alert(Struct, array_like=True, gc=False):
@@ -100,6 +114,21 @@ class Contact(Struct, array_like=True, gc=False):
     pending: list[Pending] = []
     episodes: dict[str, list[Episode]] = {}
     alerts: list[Alert] = []
+    offers: dict[str, Offer] = {}  # by need
+
+    def live_offer(self, need: str, now: int) -> Offer | None:
+        offer = self.offers.get(need)
+        return offer if offer is not None and now < offer.until else None
+
+    def note_offer(self, need: str, name: str, until: int, now: int) -> None:
+        """Made, or made again; what is over goes."""
+        self.offers = {need: offer for need, offer in self.offers.items() if now < offer.until}
+        self.offers[need] = Offer(name, until)
+        self._bound_offers()
+
+    def _bound_offers(self) -> None:
+        while len(self.offers) > OFFERS_LIMIT:
+            del self.offers[min(self.offers, key=lambda need: (self.offers[need].until, need))]
 
     def step_of(self, rule: str, anchor: str) -> int:
         """The highest step of this episode that has become a candidate; 0 if none has."""
@@ -117,9 +146,6 @@ class Contact(Struct, array_like=True, gc=False):
         episodes = self.episodes.setdefault(rule, [])
         episodes.append(Episode(anchor, step, at))
         del episodes[:-EPISODES_LIMIT]
-
-    def has_room_for(self, pending: Pending) -> bool:
-        return sum(1 for p in self.pending if p.shadow is pending.shadow) < PENDING_LIMIT
 
     def note_sent(self, sent: Sent) -> None:
         """What no cap counts makes room first, so that a cap up to SENT_LIMIT is exact."""
@@ -148,6 +174,10 @@ class Contact(Struct, array_like=True, gc=False):
         while len(self.consent) > CHANNELS_LIMIT:
             del self.consent[min(self.consent, key=lambda c: (self.consent[c].at, c))]
         self._unite_profile(other)
+        for need, offer in other.offers.items():
+            own_offer = self.offers.get(need, offer)
+            self.offers[need] = max(own_offer, offer, key=lambda made: (made.until, made.name))
+        self._bound_offers()
         told = {sent.id: sent for sent in (*other.sent, *self.sent)}
         sent = sorted(told.values(), key=lambda sent: (sent.at, sent.id))
         self.sent = []

@@ -1,4 +1,4 @@
-"""What follows from this event, or from this moment, for this user? fold -> rules -> policy -> record.
+"""What follows from this event, or from this moment, for this user? fold -> rules -> policy (judge.py) -> record.
 
 Pure: the caller says what time it is, answers for stock facts, and keeps the claims. A wake-up is
 `event=None`. Decisions come back in the order in which they were made; the user has already changed.
@@ -6,34 +6,19 @@ Pure: the caller says what time it is, answers for stock facts, and keeps the cl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from state.contact import Pending, Sent
+from state.contact import Pending
 from state.fold import apply
 from state.folding import DUPLICATE, Applied
 from state.user import User
+from triggers.judge import TryClaim, judge, record, release, revive
 from triggers.plan import Armed, Plan
-from triggers.policy.channel import choose_channel
-from triggers.policy.gate import Proposal
-from triggers.trigger import (
-    Asked,
-    Candidate,
-    Claim,
-    Decision,
-    Defer,
-    Facts,
-    Outcome,
-    Publish,
-    Reason,
-    Retract,
-    Suppress,
-)
+from triggers.trigger import Asked, Candidate, Decision, Facts, Reason, Retract, Suppress
 from triggers.waiting import arm, disarm, goes_on, waiting_by
 
 CANDIDATES_PER_ASK_LIMIT = 16  # of one rule, for one user, at one moment
-
-TryClaim = Callable[[Claim, str], bool]
 
 
 def on_event(
@@ -77,8 +62,7 @@ def wake(
     due = [p for p in user.pending if p.until <= now]
     if due:
         user.contact.pending = [p for p in user.contact.pending if p.until > now]
-        for pending in due:
-            _release(pending, asked, plan, try_claim, decisions)
+        release(due, asked, plan, try_claim, decisions)
     woken = [name for name, at in user.wakes.items() if at <= now]
     for name, armed in plan.armed.items():
         if name in woken:
@@ -105,7 +89,7 @@ def on_union(
     user.decided_at = max(user.decided_at, now)
     asked = Asked(user, None, user.decided_at, facts, plan.fold)
     full = Suppress(Reason.PENDING_FULL)
-    decisions += [_record(_revive(pending, user.user_id), full, asked) for pending in dropped]
+    decisions += [record(revive(pending, user.user_id), full, asked) for pending in dropped]
     for armed in plan.armed.values():
         if armed.rule.wake_at is not None:
             _ask(armed, asked, plan, try_claim, decisions)
@@ -120,6 +104,7 @@ def _retract(user: User, event: Any, plan: Plan, decisions: list[Decision]) -> N
         if (
             sent.due - sent.instant < event.ts
             or sent.retracted
+            or sent.ghost
             or armed is None
             or armed.rule.refuted is None
         ):
@@ -165,119 +150,8 @@ def _evaluate(armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim, decis
         if candidate is None:
             return False
         asked.user.contact.remember(armed.rule.name, candidate.anchor, candidate.step, candidate.at)
-        decisions.append(_decide(candidate, armed, asked, plan, try_claim))
+        judge(candidate, armed, asked, plan, try_claim, decisions)
     return True
-
-
-def _release(
-    pending: Pending, asked: Asked, plan: Plan, try_claim: TryClaim, decisions: list[Decision]
-) -> None:
-    """A deferral is over: does the rule still stand as it was?"""
-    armed = plan.held(pending.rule, pending.stanza)
-    candidate = _revive(pending, asked.user.user_id)
-    if armed is None or armed.rule.version != pending.version:
-        decisions.append(_record(candidate, Suppress(Reason.STALE), asked))
-    else:
-        decisions.append(_decide(candidate, armed, asked, plan, try_claim))
-
-
-def _decide(candidate: Candidate, armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim) -> Decision:
-    """At the moment of sending: is it still worth saying, are the facts still so, do the gates let it pass?"""
-    if asked.now > candidate.at + armed.params.valid_for:
-        return _record(candidate, Suppress(Reason.EXPIRED), asked, armed)
-    stale = armed.rule.holds(asked, candidate, armed.params)
-    if stale is not None:
-        return _record(candidate, Suppress(stale), asked, armed)
-    return _judge(candidate, armed, asked, plan, try_claim)
-
-
-def _judge(candidate: Candidate, armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim) -> Decision:
-    """Ask the gates; reserve the slot with the decision, in the same state."""
-    user, params = asked.user, armed.params
-    consent = plan.policy.get("consent") if plan.gates else None
-    channel = choose_channel(user, candidate.channels or params.channels, consent)
-    outcome: Outcome = Publish(channel)
-    proposal = Proposal(asked, candidate, params, channel)
-    for gate, settings in plan.gates:
-        refusal = gate.refuse(proposal, settings)
-        if refusal is not None:
-            outcome = refusal
-            break
-    if isinstance(outcome, Publish) and armed.in_shadow:
-        outcome = Suppress(Reason.SHADOW)
-    if isinstance(outcome, Defer) and not _keep(candidate, outcome, user, armed):
-        outcome = Suppress(Reason.PENDING_FULL)
-    if isinstance(outcome, Publish):
-        if candidate.claim is not None and not try_claim(candidate.claim, candidate.id):
-            outcome = Suppress(Reason.REACH)
-        else:
-            counts = not params.transactional
-            sent = Sent(candidate.id, candidate.rule, candidate.step, channel or "", asked.now, counts)
-            if armed.rule.refuted is not None:
-                sent.anchor, sent.due, sent.skus = candidate.anchor, candidate.at, list(candidate.skus)
-                sent.instant, sent.stanza = asked.event is not None, armed.number
-            user.contact.note_sent(sent)
-    return _record(candidate, outcome, asked, armed)
-
-
-def _keep(candidate: Candidate, deferral: Defer, user: User, armed: Armed) -> bool:
-    claim = candidate.claim
-    pending = Pending(
-        rule=candidate.rule,
-        step=candidate.step,
-        anchor=candidate.anchor,
-        at=candidate.at,
-        until=deferral.until,
-        version=candidate.version,
-        skus=list(candidate.skus),
-        fields=dict(candidate.fields),
-        reason=candidate.reason,
-        offer=candidate.offer,
-        claim=None if claim is None else (claim.key, claim.sku, claim.limit),
-        channels=list(candidate.channels),
-        stanza=armed.number,
-        shadow=armed.in_shadow,
-    )
-    if not user.contact.has_room_for(pending):
-        return False
-    user.contact.pending.append(pending)
-    return True
-
-
-def _revive(pending: Pending, user_id: str) -> Candidate:
-    return Candidate(
-        rule=pending.rule,
-        version=pending.version,
-        user_id=user_id,
-        step=pending.step,
-        anchor=pending.anchor,
-        at=pending.at,
-        reason=pending.reason,
-        skus=tuple(pending.skus),
-        fields=pending.fields,
-        offer=pending.offer,
-        claim=None if pending.claim is None else Claim(*pending.claim),
-        channels=tuple(pending.channels),
-    )
-
-
-def _record(candidate: Candidate, outcome: Outcome, asked: Asked, armed: Armed | None = None) -> Decision:
-    inputs = inputs_of(asked)
-    if armed is None:  # nobody's settings have decided
-        return Decision(candidate, outcome, asked.now, inputs)
-    return Decision(candidate, outcome, asked.now, {**inputs, "stanza": armed.fingerprint}, armed.number)
-
-
-def inputs_of(asked: Asked) -> dict[str, Any]:
-    """What the decision rested on, small enough to keep with it."""
-    user = asked.user
-    return {
-        "cause": "time" if asked.event is None else asked.event.event_id,
-        "stage": user.lifecycle.stage,
-        "orders": user.rfm.orders,
-        "last_order_at": user.rfm.last_order_at,
-        "last_seen_at": user.last_seen_at,
-    }
 
 
 def _reschedule(user: User) -> None:

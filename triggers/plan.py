@@ -12,6 +12,7 @@ from state.folding import FoldParams
 from state.user import User
 from triggers.catalog import RULES
 from triggers.declared import following
+from triggers.policy import arbitration
 from triggers.policy.catalog import GATES
 from triggers.policy.gate import Gate
 from triggers.stanzas import NONE_KEPT, Stanzas, fingerprint, text_of
@@ -38,6 +39,10 @@ class Armed(Struct, frozen=True):
         return self.params.mode == "shadow"
 
 
+Gates = tuple[tuple[Gate, Any], ...]
+"""Gates in the order in which they are asked, each with its settings."""
+
+
 class Plan:
     """`gates` is empty when the policy is off: then every candidate is published.
 
@@ -61,9 +66,14 @@ class Plan:
         self.continued = self.retired.keys() - _OPENED_BY_A_DATE
         for name in self.retired.keys() & _OPENED_BY_A_DATE:
             self.armed[name] = _asked_again(self.armed[name])
-        self.gates: tuple[tuple[Gate, Any], ...] = (
-            tuple((gate, policy[gate.name]) for gate in GATES) if policy_enabled else ()
+        self.gates: Gates = tuple((gate, policy[gate.name]) for gate in GATES) if policy_enabled else ()
+        middle = GATES.index(arbitration.GATE)
+        self.gates_before_arbitration, self.gates_after_arbitration = (
+            self.gates[:middle],
+            self.gates[middle + 1 :],
         )
+        self.gates_of_shadow = self.gates_before_arbitration + self.gates_after_arbitration
+        self.arbitrates = policy_enabled and policy["arbitration"].window > 0
         self.by_event: dict[type, tuple[Armed, ...]] = {}
         for armed in self.armed.values():
             for kind in kinds_of(armed.rule.on, armed.params):

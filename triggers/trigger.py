@@ -29,6 +29,8 @@ class Reason(StrEnum):
     COMPLAINT_OPEN = "complaint_open"
     QUIET_HOURS = "quiet_hours"
     FREQUENCY_CAP = "frequency_cap"
+    ARBITRATION = "arbitration"
+    HOLDOUT = "holdout"
     STALE = "stale"
     OUT_OF_STOCK = "out_of_stock"
     EXPIRED = "expired"
@@ -102,7 +104,11 @@ class Publish(Struct, frozen=True, gc=False):
 
 
 class Suppress(Struct, frozen=True, gc=False):
+    """`winner`: id of the trigger that won the arbitration. `channel`: on which a held-out one would have gone."""
+
     reason: Reason
+    winner: str | None = None
+    channel: str | None = None
 
 
 class Defer(Struct, frozen=True, gc=False):
@@ -124,6 +130,7 @@ Outcome = Publish | Suppress | Defer | Retract
 class Decision(Struct, frozen=True, gc=False):
     """One candidate and what became of it, at event time `at`; the source of triggers and decision records.
 
+    `candidate.offer` is the offer as made; `offer_until`: how long it stands; `variant`: of the message.
     `stanza`: the number of the settings it was decided by (triggers/stanzas.py).
     """
 
@@ -131,7 +138,14 @@ class Decision(Struct, frozen=True, gc=False):
     outcome: Outcome
     at: int
     inputs: Mapping[str, Any]
+    variant: str | None = None
+    offer_until: int | None = None
     stanza: int = 0
+
+    @property
+    def holdout(self) -> bool:
+        """A ghost: everything but the message, so that both arms of an experiment differ by it alone."""
+        return isinstance(self.outcome, Suppress) and self.outcome.reason is Reason.HOLDOUT
 
 
 class Facts(Protocol):

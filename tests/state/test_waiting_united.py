@@ -9,7 +9,7 @@ from tests.triggers.shop import FOLD
 
 
 def waiting(number: int, until: int, *, shadow: bool) -> Pending:
-    return Pending("r", 1, f"a{number}", 0, until, 1, [], {}, "", None, None, [], 0, shadow)
+    return Pending("r", 1, f"a{number}", 0, until, 1, [], {}, "", None, None, [], "quiet_hours", 0, shadow)
 
 
 def test_what_waits_in_shadow_takes_no_place_of_what_will_be_said() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +11,7 @@ from state import events
 from state.calendar import DAY, HOUR, MINUTE
 from tests.triggers.shop import FOREVER, Shop
 from tests.triggers.succession import Rules, Succession
-from triggers.trigger import Decision, Defer, Outcome, Publish, Reason, Retract, Suppress
+from triggers.trigger import Decision, Defer, Publish, Retract
 
 T0 = 1_790_000_000_000  # 10:13 in UTC
 OLD: Rules = {
@@ -203,90 +202,3 @@ def test_each_episode_goes_by_the_settings_of_the_moment_at_which_it_began(
     for key in before.keys() | after.keys() | changed.keys():
         by = before if began[key[1]] < at else after
         assert changed.get(key) == by.get(key), key
-
-
-# in shadow
-
-
-def in_shadow(**params: Any) -> Rules:
-    return {"cart_abandoned": {"mode": "shadow", "delay": "1h", "second_delay": "2h", **params}}
-
-
-def test_in_shadow_everything_is_decided_and_nothing_is_said() -> None:
-    plans = Succession({})
-    shop = Shop(plans.next(in_shadow()))
-    play(shop, consent(), added(0, "e1"))
-    shop.advance(FOREVER)
-    assert [d.outcome for d in shop.decisions] == [Suppress(Reason.SHADOW)] * 2
-    assert shop.user("u1").contact.sent == []
-    assert shop.user("u1").contact.step_of("cart_abandoned", "e1") == 2
-
-
-def test_a_gate_that_refuses_is_named_also_in_shadow() -> None:
-    capped = Shop(Succession({"frequency_cap": {"marketing": 0}}).next(in_shadow()))
-    play(capped, consent(), added(0, "e1"))
-    capped.advance(FOREVER)
-    assert {d.outcome for d in capped.decisions} == {Suppress(Reason.FREQUENCY_CAP)}
-
-
-def test_a_place_of_the_cap_is_left_to_those_who_speak() -> None:
-    plans = Succession({"frequency_cap": {"marketing": 1}})
-    rules = {**in_shadow(), "favorite_reminder": {"delay": "3h"}}
-    shop = Shop(plans.next(rules))
-    favorited = events.Favorited(event_id="f", ts=T0, user_id="u1", sku="k2")
-    play(shop, consent(), added(0, "e1"), favorited)
-    shop.advance(FOREVER)
-    assert [(d.candidate.rule, type(d.outcome)) for d in shop.decisions] == [
-        ("cart_abandoned", Suppress),
-        ("cart_abandoned", Suppress),
-        ("favorite_reminder", Publish),
-    ]
-
-
-def test_a_place_of_reach_per_unit_is_left_too() -> None:
-    shadow: Rules = {"low_stock": {"mode": "shadow", "reach_per_unit": 1, "threshold": 1}}
-    live: Rules = {"low_stock": {**shadow["low_stock"], "mode": "live"}}
-
-    def sent(rules: Rules) -> list[Outcome]:
-        plans = Succession()
-        shop = Shop(plans.next(rules))
-        for user in ("u1", "u2"):
-            play(shop, added(0, f"e-{user}", user))
-        for at, left in ((1, 5), (2, 1)):
-            play(shop, events.StockChanged(event_id=f"s{at}", ts=T0 + at, sku="k1", available=left))
-        return [d.outcome for d in shop.decisions]
-
-    assert sent(live) == [Publish("app_push"), Suppress(Reason.REACH)]
-    assert sent(shadow) == [Suppress(Reason.SHADOW)] * 2
-
-
-def test_what_waits_for_the_morning_in_shadow_takes_no_place_of_what_will_be_said() -> None:
-    plans = Succession({})
-    shop = Shop(plans.next(in_shadow(delay="12h", second_delay=None)))
-    play(shop, consent(), added(0, "e1"))
-    shop.advance(T0 + 13 * HOUR)
-    (waiting,) = shop.user("u1").pending
-    assert waiting.shadow
-    contact = shop.user("u1").contact
-    contact.pending = [waiting] * 16
-    assert not contact.has_room_for(waiting)
-    waiting.shadow = False
-    contact.pending = [shop.user("u1").pending[0]] * 16
-    assert contact.has_room_for(waiting)
-    shop.advance(FOREVER)
-    assert shop.decisions[-1].outcome == Suppress(Reason.SHADOW)
-
-
-@pytest.mark.parametrize("told_before", [False, True])
-def test_out_of_the_shadow_the_next_episode_is_the_first_that_is_said(told_before: bool) -> None:
-    plans = Succession()
-    shop = Shop(plans.next(in_shadow()))
-    play(shop, added(0, "e1"))
-    if told_before:
-        shop.advance(T0 + 90 * MINUTE)
-    shop.replan(plans.next(in_shadow(mode="live")))
-    shop.advance(T0 + 3 * HOUR)
-    assert [d.outcome for d in shop.decisions] == [Suppress(Reason.SHADOW)] * 2
-    play(shop, added(4 * HOUR, "e2"))
-    shop.advance(FOREVER)
-    assert [type(d.outcome) for d in shop.decisions[2:]] == [Publish, Publish]
