@@ -89,7 +89,10 @@ class Port(Section, frozen=True):
 
 
 class Engine(Section, frozen=True):
-    """`commit_interval`: the least time between commits; `commit_age`: the most, in a backlog."""
+    """`commit_interval`: the least time between commits; `commit_age`: the most, in a backlog.
+
+    `config_check`: how often to look whether the configuration file has changed; 0: never.
+    """
 
     commit_interval: Duration
     commit_age: Duration
@@ -100,6 +103,7 @@ class Engine(Section, frozen=True):
     called_users: Positive
     loaded_timers: Positive
     heartbeat: Duration
+    config_check: Duration
 
 
 class Time(Section, frozen=True):

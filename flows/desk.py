@@ -74,7 +74,6 @@ class Desk:
         self._alarm = Alarm(self._persons, out_of_orderness)
         self._lateness = allowed_lateness
         self._timers_limit = timers_limit
-        self._low_threshold, self._tell_falls = plan.low_threshold, plan.min_drop is not None
         self._under_way: list[Shard] = []
         self._read = facts.read
         self._events = 0
@@ -268,7 +267,8 @@ class Desk:
         elif kind in ITEM_EVENTS:
             self._alarm.pass_time(batch, due)  # who is due before it must find the item as it was then
             item = shard.items[event.sku]
-            edge = apply_item(item, event, self._low_threshold, tell_falls=self._tell_falls)
+            plan = self._plan
+            edge = apply_item(item, event, plan.low_threshold, tell_falls=plan.min_drop is not None)
             shard.changed_items[event.sku] = item
             if edge is not None and event.ts >= shard.clock - self._lateness:
                 self._letters.to_all(shard, edge)

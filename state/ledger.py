@@ -88,6 +88,12 @@ class Ledger(Protocol):
     def prepare(self, shards: int, layout: int) -> None:
         """Record the shape of the state at first start; raise LedgerError if it is another one."""
 
+    def stanzas(self) -> dict[str, str]:
+        """Settings that rules have had, by "rule:number" (triggers/stanzas.py)."""
+
+    def keep_stanzas(self, new: Mapping[str, str], over: Sequence[str]) -> None:
+        """Forget those `over`, and keep the new ones where nothing is kept yet."""
+
     def open(self, shard: int, owner: str, publisher: str = "") -> Opened:
         """Become the owner: the random token fences every earlier owner's commits."""
 

@@ -40,6 +40,7 @@ class MemoryLedger:
         self._shards: dict[int, _Shard] = {}
         self._answers: list[bool] = []
         self._recorded: dict[str, str] = {}
+        self._stanzas: dict[str, str] = {}
 
     def dangers(self) -> list[str]:
         return []  # who chooses it knows that it forgets
@@ -55,6 +56,13 @@ class MemoryLedger:
 
     def record(self, origin: Mapping[str, str]) -> None:
         self._recorded = {**origin, **self._recorded}
+
+    def stanzas(self) -> dict[str, str]:
+        return dict(self._stanzas)
+
+    def keep_stanzas(self, new: Mapping[str, str], over: Sequence[str]) -> None:
+        kept = {name: text for name, text in self._stanzas.items() if name not in over}
+        self._stanzas = {**new, **kept}
 
     def peek(self, shard: int) -> Opened:
         kept = self._shard(shard)

@@ -61,6 +61,7 @@ class User(Struct, array_like=True, gc=False):
     own_scenes: Scenes | None = None
     own_patterns: Patterns | None = None
     own_standing: Standing | None = None
+    own_stanzas: dict[str, int] | None = None
 
     # Most people look around and no more: a part that nobody has asked for costs nothing, in memory or in
     # Redis (nil). It comes into being when first asked for; the `own_` names look without asking.
@@ -155,6 +156,19 @@ class User(Struct, array_like=True, gc=False):
         if self.own_standing is None:
             self.own_standing = Standing()
         return self.own_standing
+
+    def note_stanza(self, rule: str, number: int) -> None:
+        """By which of its stanzas what the rule waits for (`wakes`) began; of the first, 0, nothing is written."""
+        if number:
+            if self.own_stanzas is None:
+                self.own_stanzas = {}
+            self.own_stanzas[rule] = number
+        elif self.own_stanzas is not None:
+            self.own_stanzas.pop(rule, None)
+            self.own_stanzas = self.own_stanzas or None
+
+    def stanza_of(self, rule: str) -> int:
+        return 0 if self.own_stanzas is None else self.own_stanzas.get(rule, 0)
 
     @property
     def alias_of(self) -> str | None:

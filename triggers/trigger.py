@@ -37,12 +37,14 @@ class Reason(StrEnum):
     REACH = "reach"
     PENDING_FULL = "pending_full"
     LATE_EVENT = "late_event"
+    SHADOW = "shadow"
 
 
 class RuleParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every rule's stanza in triggers.yaml has; a rule's own Params extend it. No defaults in code."""
 
     enabled: bool
+    mode: Literal["live", "shadow"]
     channels: tuple[str, ...]
     priority: int
     valid_for: Duration
@@ -129,6 +131,7 @@ class Decision(Struct, frozen=True, gc=False):
     """One candidate and what became of it, at event time `at`; the source of triggers and decision records.
 
     `candidate.offer` is the offer as made; `offer_until`: how long it stands; `variant`: of the message.
+    `stanza`: the number of the settings it was decided by (triggers/stanzas.py).
     """
 
     candidate: Candidate
@@ -137,6 +140,7 @@ class Decision(Struct, frozen=True, gc=False):
     inputs: Mapping[str, Any]
     variant: str | None = None
     offer_until: int | None = None
+    stanza: int = 0
 
     @property
     def holdout(self) -> bool:

@@ -41,6 +41,15 @@ def test_a_new_shard_is_empty(ledger: Ledger) -> None:
     assert opened == Opened(opened.version)
 
 
+def test_a_stanza_keeps_its_number_whoever_comes_first(ledger: Ledger) -> None:
+    assert ledger.stanzas() == {}
+    ledger.keep_stanzas({"r:0": "a", "r:1": "b"}, [])
+    ledger.keep_stanzas({"r:1": "other", "r:2": "c"}, [])
+    assert ledger.stanzas() == {"r:0": "a", "r:1": "b", "r:2": "c"}
+    ledger.keep_stanzas({"r:1": "d"}, ["r:1", "r:2"])
+    assert ledger.stanzas() == {"r:0": "a", "r:1": "d"}
+
+
 def test_what_was_committed_is_there_for_the_next_owner(ledger: Ledger) -> None:
     version = ledger.open(1, "a", "pa").version
     marks = {"clickstream/1": 41, "orders/1": 7}

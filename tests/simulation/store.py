@@ -6,7 +6,7 @@ script wrote goes together, which is all that a Redis with an AOF promises once 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -97,9 +97,17 @@ class SimulatedLedger:
         self._process = process
         self._begun: list[tuple[int, Commit]] = []
         self.away_until = 0.0
+        self._stanzas: dict[str, str] = {}
 
     def prepare(self, shards: int, layout: int) -> None:
         """The shape is not what is simulated."""
+
+    def stanzas(self) -> dict[str, str]:
+        """Nor are the settings, which do not change."""
+        return self._stanzas
+
+    def keep_stanzas(self, new: Mapping[str, str], over: Sequence[str]) -> None:
+        self._stanzas = {**self._stanzas, **new}
 
     def open(self, shard: int, owner: str, publisher: str = "") -> Opened:
         self._io("open")

@@ -43,6 +43,7 @@ from tests.triggers.shop import FOLD, FOREVER, Shop
 from triggers.catalog import RULES
 from triggers.plan import Plan
 from triggers.policy.catalog import GATES
+from triggers.stanzas import NONE_KEPT, Stanzas
 from triggers.trigger import Decision, Publish, Retract, Suppress
 
 TESTS = Path(__file__).parent.parent
@@ -190,8 +191,12 @@ def plan_of(
     rules: dict[str, dict[str, Any]],
     policy: dict[str, dict[str, Any]] | None,
     fold: FoldParams = FOLD,
+    had: Stanzas = NONE_KEPT,
 ) -> Plan:
-    """These rules on, each with its overrides; without `policy` every candidate is published."""
+    """These rules on, each with its overrides; without `policy` every candidate is published.
+
+    `had`: the settings that the rules have had.
+    """
     gates = {
         gate.name: _convert(POLICY[gate.name] | (policy or {}).get(gate.name, {}), gate.params)
         for gate in GATES
@@ -202,7 +207,7 @@ def plan_of(
         )
         for rule in RULES
     }
-    return Plan(fold, params, gates, policy_enabled=policy is not None)
+    return Plan(fold, params, gates, policy_enabled=policy is not None, stanzas=had)
 
 
 @cache
