@@ -83,7 +83,8 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Sequence[str]
 def plan_of(settings: Settings) -> Plan:
     """Which rules and gates are on, as the triggers know it."""
     gates = {gate.name: getattr(settings.policy, gate.name) for gate in GATES}
-    return Plan(fold_of(settings), settings.rules, gates, policy_enabled=settings.policy.enabled)
+    policy = {**gates, "channel": settings.policy.channel}
+    return Plan(fold_of(settings), settings.rules, policy, policy_enabled=settings.policy.enabled)
 
 
 def fold_of(settings: Settings) -> FoldParams:

@@ -23,6 +23,7 @@ from state.membership import Membership
 from state.orders import Orders
 from state.patterns import Patterns
 from state.purchases import Purchases
+from state.replies import Replies
 from state.rfm import Rfm
 from state.scenes import Scenes
 from state.service import Service
@@ -61,6 +62,7 @@ class User(Struct, array_like=True, gc=False):
     own_scenes: Scenes | None = None
     own_patterns: Patterns | None = None
     own_standing: Standing | None = None
+    own_replies: Replies | None = None
 
     # Most people look around and no more: a part that nobody has asked for costs nothing, in memory or in
     # Redis (nil). It comes into being when first asked for; the `own_` names look without asking.
@@ -155,6 +157,12 @@ class User(Struct, array_like=True, gc=False):
         if self.own_standing is None:
             self.own_standing = Standing()
         return self.own_standing
+
+    @property
+    def replies(self) -> Replies:
+        if self.own_replies is None:
+            self.own_replies = Replies()
+        return self.own_replies
 
     @property
     def alias_of(self) -> str | None:

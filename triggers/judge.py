@@ -120,8 +120,7 @@ def inputs_of(asked: Asked) -> dict[str, Any]:
 
 
 def _proposal(candidate: Candidate, armed: Armed, asked: Asked, plan: Plan, *, waited: bool) -> Proposal:
-    consent = plan.policy.get("consent") if plan.gates else None
-    channel = choose_channel(asked.user, candidate.channels or armed.params.channels, consent)
+    channel = choose_channel(asked, candidate, armed.params, plan.policy, gated=bool(plan.gates))
     return Proposal(asked, candidate, armed.params, channel, waited)
 
 
@@ -164,9 +163,10 @@ def _settle(
     if passed:
         _note(proposal, armed, ghost=refusal is not None)
     outcome = Publish(proposal.channel) if refusal is None else refusal
-    decisions.append(
-        Decision(candidate, outcome, asked.now, inputs_of(asked), proposal.variant, proposal.offer_until)
-    )
+    inputs = inputs_of(asked)
+    if isinstance(refusal, Suppress) and refusal.detail:
+        inputs["detail"] = refusal.detail
+    decisions.append(Decision(candidate, outcome, asked.now, inputs, proposal.variant, proposal.offer_until))
     return passed
 
 
@@ -180,6 +180,7 @@ def _note(proposal: Proposal, armed: Armed, *, ghost: bool) -> None:
         sent.anchor, sent.due, sent.skus = candidate.anchor, candidate.at, list(candidate.skus)
         sent.instant = asked.event is not None
     contact.note_sent(sent)
+    asked.user.replies.note(sent)
     if candidate.offer is not None and proposal.offer_until is not None:
         contact.note_offer(need_of(candidate, armed.params), candidate.offer, proposal.offer_until, asked.now)
 

@@ -104,6 +104,7 @@ def facts(user: User) -> dict[str, Any]:
         "closed": {complaint_id: closed.at for complaint_id, closed in user.service.closed.items()},
         "profile": (contact.timezone, contact.preferred_channels, contact.profile_at, contact.region),
         "scenes": (user.scenes.alerts, user.scenes.stages),
+        "replies": (user.replies.channels, user.replies.early),
     }
 
 
