@@ -88,6 +88,11 @@ class Plan:
             events.ConsentChanged,
             events.ComplaintOpened,  # the stop list
             events.ComplaintClosed,
+            events.MessageDelivered,  # who does not answer, by which habit, where nothing gets through
+            events.MessageOpened,
+            events.MessageClicked,
+            events.MessageBounced,
+            events.OrderPlaced,  # the answer to a message, perhaps
         ):
             self._swayed[kind] = set(self.armed)
         for name, armed in self.armed.items():
