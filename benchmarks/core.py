@@ -24,10 +24,11 @@ from config.load import load, plan_of
 from connectors.codec import Decoder
 from connectors.murmur2 import partition
 from connectors.publisher import Resumed
-from flows.desk import ITEM_EVENTS, Desk
+from flows.desk import Desk
 from flows.item_facts import ItemFacts
 from flows.merge import NEVER, Merge
 from flows.outgoing import Outgoing
+from flows.reading import ITEM_EVENTS
 from flows.realtime import tune_gc
 from flows.shard import Shard, ShardBatch
 from state import events

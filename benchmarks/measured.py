@@ -25,6 +25,7 @@ from flows.alarm import Alarm
 from flows.assemble import Choices
 from flows.desk import Desk
 from flows.merge import Merge
+from flows.reading import Reading
 from flows.realtime import run_graph, tune_gc
 from flows.station import Station
 from state.events import TOPICS
@@ -34,7 +35,7 @@ STAGES: dict[str, tuple[type, str]] = {
     "decode": (Decoder, "decode"),
     "merge": (Merge, "release"),
     "due timers": (Desk, "_pop_due"),
-    "load": (Desk, "_load"),
+    "load": (Reading, "load"),
     "fold and rules": (Desk, "_apply"),
     "timers": (Alarm, "fire"),
     "encode and send": (Desk, "commit"),

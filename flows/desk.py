@@ -6,7 +6,7 @@ round trip, events are folded in order, due timers fire, and the whole change of
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 from connectors import metrics
 from flows.alarm import Alarm
@@ -16,19 +16,16 @@ from flows.item_facts import ItemFacts
 from flows.letters import FAR_REACHING, Letters
 from flows.outgoing import Outgoing
 from flows.persons import Persons
-from flows.shard import QUOTING, Shard, ShardBatch, unpack_item
+from flows.reading import CONTEXT_EVENTS, ITEM_EDGES, ITEM_EVENTS, OF_NO_USER, Reading
+from flows.shard import QUOTING, Shard, ShardBatch
 from flows.watchers import Watchers
 from state import events
 from state.folding import CHANGED, DUPLICATE
-from state.items import Item, apply_item
+from state.items import apply_item
 from state.ledger import Ledger
 from triggers.decide import on_event
 from triggers.plan import Plan
 from triggers.trigger import Decision
-
-ITEM_EVENTS = frozenset(get_args(events.Inventory))
-ITEM_EDGES = frozenset(get_args(events.ItemEdge))
-CONTEXT_EVENTS = frozenset(get_args(events.Context))
 
 
 class Refused(Exception):
@@ -70,7 +67,8 @@ class Desk:
             users_a_round=called_users,
             audience_limit=audience_limit,
         )
-        self._watchers = Watchers(plan, ledger, self._persons, self._letters, self.settle, watchers_limit)
+        self._watchers = Watchers(plan, ledger, self._persons, self._letters, watchers_limit)
+        self._reading = Reading(ledger, self._persons, self._watchers, facts.read)
         self._alarm = Alarm(self._persons, out_of_orderness)
         self._lateness = allowed_lateness
         self._timers_limit = timers_limit
@@ -89,7 +87,7 @@ class Desk:
         self._facts.new_round()
         self._go_on_calling()
         due = [self._pop_due(batch) for batch in batches]
-        self._load(batches, due)
+        self._reading.load(batches, due)
         for batch, timers in zip(batches, due, strict=True):
             timers.sort(reverse=True)
             self._apply(batch, timers)
@@ -170,34 +168,6 @@ class Desk:
             self._read.add(shard.number)
         return found + timers.pop_due(before)
 
-    def _load(self, batches: list[ShardBatch], due: list[list[tuple[int, str]]]) -> None:
-        """Read every user and item of the batch that memory lacks, in one round trip each."""
-        wanted: dict[tuple[int, str], Shard] = {}
-        items: dict[tuple[int, str], Shard] = {}
-        for batch, timers in zip(batches, due, strict=True):
-            shard, users = batch.shard, batch.shard.users
-            for event in batch.items:
-                kind = event.__class__
-                if kind in ITEM_EVENTS:
-                    if event.sku not in shard.items:
-                        items[shard.number, event.sku] = shard
-                elif kind not in _USERLESS:
-                    user_id = event.user_id or event.anonymous_id
-                    if user_id not in users:
-                        wanted[shard.number, user_id] = shard
-                elif kind is events.Letter:
-                    wanted[shard.number, event.to] = shard
-            for _, user_id in timers:
-                if user_id not in users:
-                    wanted[shard.number, user_id] = shard
-        self._persons.load((shard, user_id) for (_, user_id), shard in wanted.items())
-        if items:
-            self._read.update(shard for shard, _ in items)
-            for (shard, sku), blob in zip(
-                ((s, sku) for (_, sku), s in items.items()), self._ledger.load_items([*items]), strict=True
-            ):
-                shard.items[sku] = Item() if blob is None else unpack_item(blob)
-
     # applying
 
     def _apply(self, batch: ShardBatch, due: list[tuple[int, str]]) -> None:
@@ -209,7 +179,7 @@ class Desk:
         late_events = duplicates = 0
         for event in batch.items:
             kind = event.__class__
-            if kind in _USERLESS or kind in ITEM_EVENTS:
+            if kind in OF_NO_USER:
                 self._apply_userless(batch, due, event)
                 clock = shard.clock
                 continue
@@ -283,6 +253,3 @@ class Desk:
             metrics.EVENTS_LATE.inc(late_events)
         if duplicates:
             metrics.EVENTS_DUPLICATE.inc(duplicates)
-
-
-_USERLESS = frozenset((DeadLetter, *ITEM_EDGES, events.Letter, events.Call, *CONTEXT_EVENTS))

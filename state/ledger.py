@@ -112,8 +112,8 @@ class Ledger(Protocol):
     def load_timers(self, shard: int, after: int, limit: int) -> list[tuple[int, str]]:
         """The next timers due later than `after`, in order: `limit` of them and all tied with the last."""
 
-    def load_watchers(self, shard: int, sku: str, limit: int) -> list[str]:
-        """Users who lately watched a SKU, the latest first."""
+    def load_watchers(self, asked: Sequence[tuple[int, str]], limit: int) -> list[list[str]]:
+        """By (shard, SKU): users who lately watched it, the latest first."""
 
     def load_audience(self, shard: int, audience: str, after: str, limit: int) -> list[str]:
         """The next users of an audience by id, from the one after `after`; "" is before all."""

@@ -123,9 +123,9 @@ class MemoryLedger:
             last += 1
         return timers[first:last]
 
-    def load_watchers(self, shard: int, sku: str, limit: int) -> list[str]:
-        watchers = self._shard(shard).watchers.get(sku, {})
-        return sorted(watchers, key=lambda user: (-watchers[user], user))[:limit]
+    def load_watchers(self, asked: Sequence[tuple[int, str]], limit: int) -> list[list[str]]:
+        found = [self._shard(shard).watchers.get(sku, {}) for shard, sku in asked]
+        return [sorted(seen, key=lambda user: (-seen[user], user))[:limit] for seen in found]
 
     def load_audience(self, shard: int, audience: str, after: str, limit: int) -> list[str]:
         members = self._shard(shard).audiences.get(audience, [])

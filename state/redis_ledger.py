@@ -218,10 +218,13 @@ class RedisLedger:
                 found = [timer for timer in found if timer[1] < last] + list(ties)
         return [(int(due), user.decode()) for user, due in found]
 
-    def load_watchers(self, shard: int, sku: str, limit: int) -> list[str]:
+    def load_watchers(self, asked: Sequence[tuple[int, str]], limit: int) -> list[list[str]]:
         with _Guard():
-            found = cast("Any", self._client.zrevrange(f"{self.prefix(shard)}w:{sku}", 0, limit - 1))
-        return [user.decode() for user in found]
+            pipe = self._client.pipeline(transaction=False)
+            for shard, sku in asked:
+                pipe.zrevrange(f"{self.prefix(shard)}w:{sku}", 0, limit - 1)
+            found = pipe.execute()
+        return [[user.decode() for user in users] for users in found]
 
     def load_audience(self, shard: int, audience: str, after: str, limit: int) -> list[str]:
         first = f"({after}" if after else "-"
