@@ -20,9 +20,10 @@ from flows.reading import CONTEXT_EVENTS, ITEM_EDGES, ITEM_EVENTS, OF_NO_USER, R
 from flows.shard import QUOTING, Shard, ShardBatch
 from flows.watchers import Watchers
 from state import events
-from state.folding import CHANGED, DUPLICATE
+from state.folding import CHANGED, DUPLICATE, Applied
 from state.items import apply_item
 from state.ledger import Ledger
+from state.user import User
 from triggers.decide import on_event
 from triggers.plan import Plan
 from triggers.trigger import Decision
@@ -70,7 +71,7 @@ class Desk:
         self._watchers = Watchers(plan, ledger, self._persons, self._letters, watchers_limit)
         self._reading = Reading(ledger, self._persons, self._watchers, facts.read)
         self._alarm = Alarm(self._persons, out_of_orderness)
-        self._lateness = allowed_lateness
+        self._lateness, self._out_of_orderness = allowed_lateness, out_of_orderness
         self._timers_limit = timers_limit
         self._low_threshold, self._tell_falls = plan.low_threshold, plan.min_drop is not None
         self._under_way: list[Shard] = []
@@ -174,7 +175,7 @@ class Desk:
         shard, plan = batch.shard, self._plan
         users, dirty, quoted = shard.users, shard.dirty, shard.quoted
         facts, claim, under_way = self._facts, self._facts.claim, shard.calls.under_way
-        clock, lateness = shard.clock, self._lateness
+        clock, lateness, out_of_orderness = shard.clock, self._lateness, self._out_of_orderness
         decisions: list[Decision] = []
         late_events = duplicates = 0
         for event in batch.items:
@@ -186,8 +187,8 @@ class Desk:
             ts = event.ts
             if ts > clock:
                 shard.clock = clock = ts
-            else:
-                self._alarm.pass_time_before(batch, due, ts)
+            elif ts < clock - out_of_orderness:  # it finds done what was due before time had come so far
+                self._alarm.pass_time(batch, due)
             late = ts < clock - lateness
             user_id = event.user_id or event.anonymous_id
             user = users[user_id]
@@ -208,17 +209,23 @@ class Desk:
                 continue
             late_events += late
             dirty[user_id] = user
-            if quoted and kind in QUOTING:
+            if quoted and kind in QUOTING and event.sku in quoted:
                 shard.note_quote(user, event.sku)
             if user.due != before:
                 shard.set_due(user_id, user.due)
-            if decisions:
-                self._outgoing.emit(shard, user, decisions, event.traceparent)
-                decisions.clear()
-            if applied is not CHANGED:
-                self._persons.follow(shard, user, applied, ts, late=late)
+            if applied is not CHANGED or decisions:
+                self._follow_up(shard, user, event, applied, decisions, late=late)
         shard.marks.update(batch.marks)
         self._count(batch, late_events, duplicates)
+
+    def _follow_up(
+        self, shard: Shard, user: User, event: Any, applied: Applied, decisions: list[Decision], *, late: bool
+    ) -> None:
+        if decisions:
+            self._outgoing.emit(shard, user, decisions, event.traceparent)
+            decisions.clear()
+        if applied is not CHANGED:
+            self._persons.follow(shard, user, applied, event.ts, late=late)
 
     def _apply_userless(self, batch: ShardBatch, due: list[tuple[int, str]], event: Any) -> None:
         shard = batch.shard
@@ -226,17 +233,9 @@ class Desk:
             shard.write("dead_letters", event.id, event.key, event.value, event.headers)
             metrics.DLQ_RECORDS.labels(topic=event.topic, reason=event.reason).inc()
             return
-        shard.clock = max(shard.clock, event.ts)
         kind = event.__class__
-        if kind in ITEM_EDGES:
-            self._watchers.tell(shard, event)
-        elif kind is events.Letter:
-            self._letters.deliver(shard, event)
-        elif kind is events.Call:
-            self._crier.begin(shard, event.about)
-        elif kind in CONTEXT_EVENTS:
-            self._crier.announce(shard, event)
-        elif kind in ITEM_EVENTS:
+        shard.clock = max(shard.clock, event.ts)
+        if kind in ITEM_EVENTS:
             self._alarm.pass_time(batch, due)  # who is due before it must find the item as it was then
             item = shard.items[event.sku]
             edge = apply_item(item, event, self._low_threshold, tell_falls=self._tell_falls)
@@ -244,6 +243,14 @@ class Desk:
             if edge is not None and event.ts >= shard.clock - self._lateness:
                 self._letters.to_all(shard, edge)
                 self._watchers.tell(shard, edge)
+        elif kind in ITEM_EDGES:
+            self._watchers.tell(shard, event)
+        elif kind is events.Letter:
+            self._letters.deliver(shard, event)
+        elif kind is events.Call:
+            self._crier.begin(shard, event.about)
+        elif kind in CONTEXT_EVENTS:
+            self._crier.announce(shard, event)
 
     def _count(self, batch: ShardBatch, late_events: int, duplicates: int) -> None:
         self._events += len(batch.items)

@@ -83,8 +83,8 @@ class MemoryLedger:
         kept.items.update(commit.items)
         for user_id, due in commit.timers.items():
             self._set_timer(kept, user_id, due)
-        for sku, user_id, at in commit.watchers:
-            self._watch(kept, sku, user_id, at)
+        for sku, seen in commit.watchers.items():
+            self._watch(kept.watchers.setdefault(sku, {}), seen)
         for sku, user_id in commit.unwatch:
             kept.watchers.get(sku, {}).pop(user_id, None)
         for audience, user_id in commit.joins:
@@ -157,10 +157,10 @@ class MemoryLedger:
             kept.due[user_id] = due
             insort(kept.timers, (due, user_id))
 
-    def _watch(self, kept: _Shard, sku: str, user_id: str, at: int) -> None:
-        watchers = kept.watchers.setdefault(sku, {})
-        watchers[user_id] = max(at, watchers.get(user_id, at))
-        if len(watchers) > self._watchers_per_sku:
+    def _watch(self, watchers: dict[str, int], seen: Mapping[str, int]) -> None:
+        for user_id, at in seen.items():
+            watchers[user_id] = max(at, watchers.get(user_id, at))
+        while len(watchers) > self._watchers_per_sku:
             del watchers[min(watchers, key=lambda user: (watchers[user], user))]
 
     def _join(self, members: list[str], user_id: str) -> None:

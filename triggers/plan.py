@@ -70,13 +70,15 @@ class Plan:
         # The same of prices: what is a fall worth telling? None: nobody wants to hear of prices.
         self.min_drop: float | None = getattr(price_drop.params, "min_drop", None) if price_drop else None
 
-    def listeners(self, user: User, event: Any) -> list[Armed]:
+    def listeners(self, user: User, event: Any) -> tuple[Armed, ...]:
         """The rules that want to be asked about this event of this user."""
-        return [
-            each
-            for each in self.by_event.get(event.__class__, ())
-            if each.concerns is None or each.concerns(user, event)
-        ]
+        found: tuple[Armed, ...] = ()
+        for each in self.by_event.get(
+            event.__class__, ()
+        ):  # mostly nobody: a comprehension would cost a call
+            if each.concerns is None or each.concerns(user, event):
+                found = (*found, each)
+        return found
 
     def audiences(self, call: Any) -> tuple[str, ...]:
         """Who must hear of a call to many; nobody where no rule that is on cares."""
