@@ -118,8 +118,8 @@ class Shard:
 
     def note_quote(self, user: User, sku: str) -> None:
         highest = self.quoted.get(sku)
-        if highest is not None:
-            self.quoted[sku] = max(highest, highest_quote(user, sku))
+        if highest is not None and (told := highest_quote(user, sku)) > highest:
+            self.quoted[sku] = told
 
     # changes
 
