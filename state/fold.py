@@ -53,7 +53,7 @@ def apply(user: User, event: Any, params: FoldParams) -> Applied:
     topic, is_sign_of_life, is_visit, fold = _KINDS[kind]
     mark = xxh3_64_digest(topic + event.event_id.encode())
     seen = user.seen
-    if mark in seen or user.erased_at is not None:
+    if seen.rfind(mark) >= 0 or user.erased_at is not None:  # `in` takes twice as long
         return DUPLICATE
     user.seen = seen + mark if len(seen) < SEEN_BYTES else seen[MARK_BYTES:] + mark
     if is_sign_of_life:
