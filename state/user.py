@@ -46,7 +46,7 @@ class User(Struct, array_like=True, gc=False):
     due: int | None = None
     seen: bytes = b""
     activity: Activity = msgspec.field(default_factory=Activity)
-    lifecycle: Lifecycle = msgspec.field(default_factory=Lifecycle)
+    own_lifecycle: Lifecycle | None = None
     own_rfm: Rfm | None = None
     own_orders: Orders | None = None
     own_cart: Cart | None = None
@@ -67,6 +67,12 @@ class User(Struct, array_like=True, gc=False):
 
     # Most people look around and no more: a part that nobody has asked for costs nothing, in memory or in
     # Redis (nil). It comes into being when first asked for; the `own_` names look without asking.
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        if self.own_lifecycle is None:
+            self.own_lifecycle = Lifecycle()
+        return self.own_lifecycle
 
     @property
     def rfm(self) -> Rfm:
