@@ -110,6 +110,7 @@ def test_what_was_deferred_is_released_by_its_own_settings() -> None:
 def test_what_was_sent_is_refuted_by_its_own_settings() -> None:
     """Touched 20 minutes before it was told: with the new delay that would have been before it was left."""
     plans = Succession()
+    plans.next({"cart_abandoned": {"delay": "10m", "second_delay": None}})
     shop = Shop(plans.next({"cart_abandoned": {"delay": "1h", "second_delay": None}}), lateness=DAY)
     play(shop, added(0, "e1"))
     shop.advance(T0 + 2 * HOUR)
