@@ -12,6 +12,7 @@ PENDING_LIMIT = 16
 EPISODES_LIMIT = 8  # a rule's episodes remembered; the oldest makes room
 ALERTS_LIMIT = 16
 OFFERS_LIMIT = 8  # live at once, one per need; what ends first makes room
+PROFILE = ("preferred_channels", "timezone", "region", "locale", "birthday", "child_birthdays")
 INTERESTS = ("cart", "favourite", "viewed")  # best prospects first
 
 
@@ -102,6 +103,11 @@ class Alert(Struct, array_like=True, gc=False):
 
 
 class Contact(Struct, array_like=True, gc=False):
+    """`profile_at`: when the profile was last updated; `said_at`: when each field of it (PROFILE) was last said.
+
+    Not saying a field changes nothing; an empty list says that there are none.
+    """
+
     consent: dict[str, Consent] = {}
     preferred_channels: list[str] = []
     timezone: str | None = None
@@ -115,6 +121,7 @@ class Contact(Struct, array_like=True, gc=False):
     episodes: dict[str, list[Episode]] = {}
     alerts: list[Alert] = []
     offers: dict[str, Offer] = {}  # by need
+    said_at: list[int] = []
 
     def live_offer(self, need: str, now: int) -> Offer | None:
         offer = self.offers.get(need)
@@ -162,6 +169,16 @@ class Contact(Struct, array_like=True, gc=False):
             del self.consent[min(self.consent, key=lambda c: self.consent[c].at)]
         self.consent[channel] = Consent(granted, ts)
 
+    def say(self, ts: int, said: Any) -> None:
+        """Of each field the latest word counts, in whatever order they are read; `said` has those of PROFILE."""
+        times = self._said_at()
+        for place, name in enumerate(PROFILE):
+            value = getattr(said, name)
+            if value is not None and ts >= times[place]:
+                setattr(self, name, list(value) if isinstance(value, tuple) else value)
+                times[place] = ts
+        self.said_at, self.profile_at = times, max(ts, self.profile_at)
+
     def unite(self, other: Contact) -> list[Pending]:
         """Two ids are one person: what was sent to either was sent, and what waits for either waits.
 
@@ -196,11 +213,18 @@ class Contact(Struct, array_like=True, gc=False):
         return [each for waiting in own_places for each in waiting[PENDING_LIMIT:]]
 
     def _unite_profile(self, other: Contact) -> None:
-        newer = other if other.profile_at > self.profile_at else self
-        older = self if newer is other else other
-        for name in ("preferred_channels", "timezone", "region", "locale", "birthday", "child_birthdays"):
-            setattr(self, name, getattr(newer, name) or getattr(older, name))
-        self.profile_at = newer.profile_at
+        own, theirs = self._said_at(), other._said_at()
+        for place, name in enumerate(PROFILE):
+            known, told = getattr(self, name), getattr(other, name)
+            if (theirs[place], str(told)) > (own[place], str(known)):
+                setattr(self, name, told)
+        if other.profile_at >= 0:
+            self.said_at = [max(times) for times in zip(own, theirs, strict=True)]
+            self.profile_at = max(self.profile_at, other.profile_at)
+
+    def _said_at(self) -> list[int]:
+        """Of a profile from before each field had its time, what is known was said at the last update."""
+        return self.said_at or [self.profile_at if getattr(self, name) else -1 for name in PROFILE]
 
     def _recall(self, rule: str, episode: Episode) -> None:
         """Remember what was said to another id of this person; the latest episodes stay."""

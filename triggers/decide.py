@@ -14,8 +14,9 @@ from state.fold import apply
 from state.folding import DUPLICATE, Applied
 from state.user import User
 from triggers.judge import TryClaim, judge, record, release, revive
+from triggers.late import pass_over, retract
 from triggers.plan import Armed, Plan
-from triggers.trigger import Asked, Candidate, Decision, Facts, Reason, Retract, Suppress
+from triggers.trigger import Asked, Decision, Facts, Reason, Suppress
 from triggers.waiting import arm, disarm, goes_on, waiting_by
 
 CANDIDATES_PER_ASK_LIMIT = 16  # of one rule, for one user, at one moment
@@ -29,28 +30,36 @@ def on_event(
     try_claim: TryClaim,
     decisions: list[Decision],
     *,
-    late: bool,
+    late_at: int | None,
 ) -> Applied:
-    """Fold `event` and ask the rules that listen to it. A `late` event updates state and fires nothing, but may
-    show that something sent was wrong.
+    """Fold `event` and ask the rules that listen to it.
 
-    Wake-ups due before `event.ts` must have been made already (`wake`).
+    `late_at`: the event has come too late, as time had come so far; then nothing is said of it or of what was due
+    before that (triggers/late.py). Wake-ups due before `event.ts`, or `late_at`, must have been made (`wake`).
     """
     applied = apply(user, event, plan.fold)
     if applied is DUPLICATE:
         return applied
     if event.__class__ in plan.refuting and user.own_contact is not None:
-        _retract(user, event, plan, decisions)
-    if late:
-        return applied
+        retract(user, event, plan, decisions)
     armed = plan.listeners(user, event) if event.__class__ in plan.by_event else None
-    if armed:
+    if armed and late_at is not None:
+        _come_late(armed, Asked(user, event, max(event.ts, late_at), facts, plan.fold), plan, decisions)
+    elif armed:
         asked = Asked(user, event, event.ts, facts, plan.fold)
         user.decided_at = max(user.decided_at, event.ts)
         for each in armed:
             _ask(each, asked, plan, try_claim, decisions)
         _reschedule(user)
     return applied
+
+
+def _come_late(armed: Sequence[Armed], asked: Asked, plan: Plan, decisions: list[Decision]) -> None:
+    user, over = asked.user, Suppress(Reason.LATE_EVENT)
+    user.decided_at = max(user.decided_at, asked.now)
+    for each in armed:
+        decisions += [record(missed, over, asked) for missed in pass_over(each, asked, plan)]
+    _reschedule(user)
 
 
 def wake(
@@ -94,40 +103,6 @@ def on_union(
         if armed.rule.wake_at is not None:
             _ask(armed, asked, plan, try_claim, decisions)
     _reschedule(user)
-
-
-def _retract(user: User, event: Any, plan: Plan, decisions: list[Decision]) -> None:
-    """Take back what was sent though `event` had happened by then: at exactly the due time counts as before it."""
-    kind = event.__class__
-    for sent in user.contact.sent:
-        armed = plan.held(sent.rule, sent.stanza)
-        if (
-            sent.due - sent.instant < event.ts
-            or sent.retracted
-            or sent.ghost
-            or armed is None
-            or armed.rule.refuted is None
-        ):
-            continue
-        if kind in plan.refuted_by[sent.rule] and armed.rule.refuted(user, event, sent, armed.params):
-            sent.retracted = True
-            candidate = Candidate(
-                rule=sent.rule,
-                version=armed.rule.version,
-                user_id=user.user_id,
-                step=sent.step,
-                anchor=sent.anchor,
-                at=event.ts,
-                reason=f"{_kind_of(event)} had happened before it and came late",
-                skus=tuple(sent.skus),
-            )
-            inputs = {"cause": event.event_id, "due": sent.due}
-            decisions.append(Decision(candidate, Retract(sent.id, sent.channel), event.ts, inputs))
-
-
-def _kind_of(event: Any) -> str:
-    tag: str = event.__struct_config__.tag
-    return tag
 
 
 def _ask(armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim, decisions: list[Decision]) -> None:

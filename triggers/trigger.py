@@ -170,6 +170,11 @@ class Asked(Struct, frozen=True, gc=False):
         """Is `due` over? An event at exactly a due time counts as before it: only the wake-up comes after it."""
         return due < self.now or (due == self.now and self.event is None)
 
+    @property
+    def late(self) -> bool:
+        """The event has come too late to be told: `now` is how far time had come as it was read."""
+        return self.event is not None and self.event.ts < self.now
+
 
 Kinds = tuple[type, ...] | Callable[[Any], tuple[type, ...]]
 
@@ -197,6 +202,9 @@ class Rule(Struct, frozen=True, kw_only=True):
     - `concerns_with(params)`: makes `concerns`, where the settings decide what is of concern.
     - `refuted(user, event, sent, params)`: an event of `refuted_by` has come that happened at or before the due time
       of what was sent; does it show that this should never have been sent? `user` already knows the event.
+    - `catches_up`: what a late event has brought about is told when the rule is asked next, by an event or by time.
+      Of other rules with timers what it made due in the past is passed over (triggers/late.py). A rule without
+      `wake_at` is not asked about late events at all.
     - `swayed_by`: events after which the rule is not asked, but would answer a wake-up otherwise; one that
       is due before such an event must come before it, or the answer would depend on the pace of reading.
     """
@@ -213,6 +221,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     audience: Callable[[Any, Any], str | None] | None = None
     reaches: Callable[[User, Any, Any], bool] | None = None
     concerns_with: Callable[[Any], Callable[[User, Any], bool]] | None = None
+    catches_up: bool = False
     swayed_by: tuple[type, ...] = ()
     refuted_by: Kinds = ()
     refuted: Callable[[User, Any, Sent, Any], bool] | None = None

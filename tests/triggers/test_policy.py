@@ -73,7 +73,8 @@ def test_a_candidate_waits_no_longer_than_the_window_but_for_the_night(seed: int
     decisions = play(plan_of(ALL, _WINDOW), history_of(seed)).decisions
     deferrals = [(d.at, d.outcome) for d in decisions if isinstance(d.outcome, Defer)]
     waits = [defer.until - at for at, defer in deferrals if defer.reason is Reason.ARBITRATION]
-    assert all(0 < wait <= 60_000 for wait in waits)
+    # None at all for what an event brings at the very end: it counts as before it.
+    assert all(0 <= wait <= 60_000 for wait in waits)
     settled = Counter(d.candidate.id for d in decisions if not isinstance(d.outcome, Defer))
     assert set(settled.values()) <= {1}
 

@@ -155,6 +155,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    catches_up=True,
     concerns=concerns,
     swayed_by=(  # whatever shows that she is still there
         *get_args(events.Clickstream),

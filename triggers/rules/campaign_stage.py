@@ -235,6 +235,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    catches_up=True,
     swayed_by=(*get_args(events.Clickstream), events.Registered),
     refuted_by=(events.OrderPlaced,),
     refuted=refuted,

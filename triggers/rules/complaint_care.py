@@ -56,7 +56,7 @@ def _waiting(asked: Asked, params: Params) -> Candidate | None:
 
 def _low_review(asked: Asked, params: Params) -> Candidate | None:
     user, review = asked.user, asked.event
-    if not isinstance(review, events.ReviewPosted) or review.rating > params.low_rating:
+    if asked.late or not isinstance(review, events.ReviewPosted) or review.rating > params.low_rating:
         return None
     known = review.event_id in user.service.reviews or user.service.was_closed(review.event_id, review.ts)
     if known:

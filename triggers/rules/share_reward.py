@@ -46,9 +46,10 @@ def _for_likes(asked: Asked, params: Params) -> Candidate | None:
     rung = _reached(params.like_ladder, likes or 0)
     if likes is None or rung == 0:
         return None
-    if any(community.knows_liked(target, told) for told in params.like_ladder if told >= rung):
+    told = max((each for each in params.like_ladder if community.knows_liked(target, each)), default=0)
+    community.note_liked(target, max(rung, told), [each for each in params.like_ladder if each < rung])
+    if told >= rung:
         return None
-    community.note_liked(target, rung)
     return _reward(asked, params, "likes", likes, rung, target)
 
 

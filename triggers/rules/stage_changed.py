@@ -75,6 +75,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    catches_up=True,
     concerns=concerns,
     swayed_by=get_args(events.Clickstream),
     fields={"from": "the stage before, null if none was known", "to": "the stage now"},

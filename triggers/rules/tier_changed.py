@@ -76,6 +76,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    catches_up=True,
     fields={
         "from": "the tier before",
         "to": "the tier now",

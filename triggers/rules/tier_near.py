@@ -114,6 +114,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    catches_up=True,
     refuted_by=(events.OrderPlaced, events.OrderPaid),
     refuted=refuted,
     fields={
