@@ -92,6 +92,16 @@ def test_what_waits_for_the_morning_in_shadow_takes_no_place_of_what_will_be_sai
     assert said == ["cart_abandoned"]
 
 
+def test_in_the_morning_it_loses_to_nobody_either() -> None:
+    plans = Succession({"arbitration": {"window": "60s"}})
+    shadow = in_shadow(priority=1, delay="12h", second_delay=None)
+    shop = Shop(plans.next({**shadow, "favorite_reminder": {"delay": "12h"}}))
+    play(shop, consent(), added(0, "e1"), events.Favorited(event_id="f", ts=T0, user_id="u1", sku="k2"))
+    shop.advance(FOREVER)
+    outcomes = {d.candidate.rule: d.outcome for d in shop.decisions}
+    assert outcomes == {"cart_abandoned": SHADOWED, "favorite_reminder": Publish("app_push")}
+
+
 def test_in_shadow_nobody_is_competed_with_or_held_out() -> None:
     plans = Succession({"arbitration": {"window": "60s"}, "holdout": {"everything": 100}})
     shop = Shop(plans.next({**in_shadow(priority=99), "favorite_reminder": {"delay": "1h"}}))
