@@ -17,6 +17,7 @@ from state.cart import Cart
 from state.community import Community
 from state.contact import Contact, Pending
 from state.favourites import Favourites
+from state.history import History
 from state.identity import Ties
 from state.lifecycle import Lifecycle
 from state.membership import Membership
@@ -61,6 +62,7 @@ class User(Struct, array_like=True, gc=False):
     own_scenes: Scenes | None = None
     own_patterns: Patterns | None = None
     own_standing: Standing | None = None
+    own_history: History | None = None
 
     # Most people look around and no more: a part that nobody has asked for costs nothing, in memory or in
     # Redis (nil). It comes into being when first asked for; the `own_` names look without asking.
@@ -155,6 +157,12 @@ class User(Struct, array_like=True, gc=False):
         if self.own_standing is None:
             self.own_standing = Standing()
         return self.own_standing
+
+    @property
+    def history(self) -> History:
+        if self.own_history is None:
+            self.own_history = History()
+        return self.own_history
 
     @property
     def alias_of(self) -> str | None:

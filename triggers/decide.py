@@ -13,6 +13,7 @@ from state.contact import PENDING_LIMIT, Pending, Sent
 from state.fold import apply
 from state.folding import DUPLICATE, Applied
 from state.user import User
+from triggers.history import keep
 from triggers.plan import Armed, Plan
 from triggers.policy.channel import choose_channel
 from triggers.policy.gate import Proposal
@@ -135,7 +136,8 @@ def _retract(user: User, event: Any, plan: Plan, decisions: list[Decision]) -> N
                 skus=tuple(sent.skus),
             )
             inputs = {"cause": event.event_id, "due": sent.due}
-            decisions.append(Decision(candidate, Retract(sent.id, sent.channel), event.ts, inputs))
+            taken_back = Decision(candidate, Retract(sent.id, sent.channel), event.ts, inputs)
+            decisions.append(keep(user, taken_back))
 
 
 def _kind_of(event: Any) -> str:
@@ -253,7 +255,7 @@ def _revive(pending: Pending, user_id: str) -> Candidate:
 
 
 def _record(candidate: Candidate, outcome: Outcome, asked: Asked) -> Decision:
-    return Decision(candidate, outcome, asked.now, inputs_of(asked))
+    return keep(asked.user, Decision(candidate, outcome, asked.now, inputs_of(asked)))
 
 
 def inputs_of(asked: Asked) -> dict[str, Any]:

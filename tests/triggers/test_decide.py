@@ -13,12 +13,14 @@ from msgspec import structs
 from state import events
 from state.calendar import DAY, HOUR, MINUTE
 from state.contact import EPISODES_LIMIT, PENDING_LIMIT, SENT_LIMIT
+from state.history import DECISIONS_LIMIT
 from tests.state.history import START, USER, happening
 from tests.triggers.golden import plan_of, stanzas
 from tests.triggers.shop import FOREVER, Shop
 from triggers.catalog import RULES
+from triggers.history import VERDICTS
 from triggers.plan import Armed, Plan
-from triggers.trigger import Claim, Defer, Publish, Reason, Suppress
+from triggers.trigger import Claim, Defer, Publish, Reason, Retract, Suppress
 
 PATTERNS = {
     "left": {
@@ -236,3 +238,18 @@ def test_stages_of_customers_from_before_the_rule_are_found_at_their_next_visit(
     assert [(d.candidate.anchor, d.candidate.fields) for d in shop.decisions] == [
         ("e4", {"from": None, "to": "new"})
     ]
+
+
+@given(_SEEDS, st.booleans())
+def test_a_user_remembers_what_was_decided_last(seed: int, eager: bool) -> None:
+    shop = _play(plan_of(ALL, {}), _history(seed), eager=eager, seed=seed)
+    latest = {(d.candidate.rule, d.candidate.step, d.candidate.anchor): d for d in shop.decisions}
+    known = shop.user(USER).history.last
+    assert len(known) == min(len(latest), DECISIONS_LIMIT)
+    for each in known:
+        decision = latest[each.rule, each.step, each.anchor]
+        assert each.verdict == VERDICTS[type(decision.outcome)]
+        assert isinstance(decision.outcome, Retract) or (each.at, each.due) == (
+            decision.at,
+            decision.candidate.at,
+        )

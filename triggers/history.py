@@ -1,0 +1,33 @@
+"""What does a user keep of a decision? As much as it takes to tell later why (triggers/explain.py)."""
+
+from __future__ import annotations
+
+from state.history import RETRACT, WHY_LENGTH, Decided
+from state.user import User
+from triggers.trigger import Decision, Defer, Publish, Retract, Suppress
+
+VERDICTS: dict[type, str] = {Publish: "publish", Suppress: "suppress", Defer: "defer", Retract: RETRACT}
+
+
+def keep(user: User, decision: Decision) -> Decision:
+    """Note it with the user, and hand it on."""
+    candidate, outcome = decision.candidate, decision.outcome
+    user.history.note(
+        Decided(
+            rule=candidate.rule,
+            version=candidate.version,
+            step=candidate.step,
+            anchor=candidate.anchor,
+            due=candidate.at,
+            at=decision.at,
+            verdict=VERDICTS[outcome.__class__],
+            # What an outcome has no word for is blank.
+            reason=str(getattr(outcome, "reason", None) or ""),
+            why=candidate.reason[:WHY_LENGTH],
+            channel=getattr(outcome, "channel", None) or "",
+            until=getattr(outcome, "until", -1),
+            winner=getattr(outcome, "winner", None) or "",
+            cause=decision.inputs["cause"],
+        )
+    )
+    return decision
