@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 DECISIONS_LIMIT = 10  # what was decided longest ago makes room
-WHY_LENGTH = 128
+WHY_LENGTH = 160
 RETRACT = "retract"
 
 Name = tuple[str, int, int, str]
@@ -20,8 +20,8 @@ class Decided(Struct, array_like=True, gc=False):
     """One candidate, due at `due`, and its latest verdict, given `at`.
 
     `verdict`: publish, suppress, defer or retract; `reason` (triggers.trigger.Reason) is empty when it was published.
-    `why`: what the rule had to say for it. `until`: how long it was deferred, -1 if it never was; `winner`: id of
-    the trigger that was preferred. `cause`: the event with which it was decided, or `time`.
+    `why`: what the rule had to say for it, and of which SKU. `until`: how long it was deferred, -1 if it never was;
+    `winner`: id of the trigger that was preferred. `cause`: the event with which it was decided, or `time`.
     """
 
     rule: str

@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from state import union
 from state.history import DECISIONS_LIMIT, RETRACT, Decided, History
 from state.user import User, pack, unpack
+from tests.triggers.shop import FOLD
 
 _KNOWN = Decided("r", 1, 1, "a", 0, 0, "publish", "", "why", "sms", -1, "", "time")
 _NAMES = st.tuples(st.sampled_from(["r1", "r2"]), st.integers(1, 2), st.sampled_from("abcde"))
@@ -55,6 +57,14 @@ def test_what_is_taken_back_keeps_its_place_and_its_channel() -> None:
         ("a", 10, RETRACT, "sms", "e9"),
         ("b", 20, "publish", "sms", "time"),
     ]
+
+
+def test_the_union_of_two_users_has_the_history_of_both() -> None:
+    own, other = User.new("own"), User.new("other")
+    own.history.note(_decided("r", 1, "a", 1))
+    other.history.note(_decided("r", 1, "b", 2))
+    union.unite(own, other, FOLD)
+    assert [each.anchor for each in own.history.last] == ["a", "b"]
 
 
 def test_who_was_never_decided_about_pays_one_byte() -> None:
