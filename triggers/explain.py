@@ -21,7 +21,7 @@ from triggers.plan import Armed, Plan
 from triggers.policy.channel import choose_channel
 from triggers.policy.gate import Gate, Proposal
 from triggers.policy.words import DEFERRALS, GATE_OF, REASONS, WORDS, No
-from triggers.trigger import Asked, Candidate, Claim, Condition, Facts, Suppress
+from triggers.trigger import Asked, Candidate, Claim, Condition, Decision, Facts, Suppress
 from triggers.why import ago, when
 
 AHEAD = 400 * DAY  # so far it is looked: the longest timer is a yearly one
@@ -66,30 +66,47 @@ class _Look:
         self._now = max(as_of, moment)
         self._user = unpack(pack(user))
         if moment > as_of:
-            _run(self._user, moment, plan, facts)
+            self._run(self._user, moment)
         history = self._user.own_history
         self._past = [] if history is None else [each for each in history.last if each.at <= moment]
         self._user.decided_at = max(self._user.decided_at, self._now)
-        self._future = _run(unpack(pack(self._user)), self._now + AHEAD, plan, facts)
+        self._future = self._run(unpack(pack(self._user)), self._now + AHEAD)
 
     def of_rule(self, name: str) -> OfRule:
         rule = next(each for each in RULES if each.name == name)
         armed, user = self._plan.armed.get(name), self._user
         asked_at = (user.own_wakes or {}).get(name)
-        foreseen = [each for each in self._future if each.rule == name][:FORESEEN_LIMIT]
+        foreseen = [verdict for rule, verdict in self._future if rule == name][:FORESEEN_LIMIT]
         return OfRule(
             rule=name,
             version=rule.version,
             question=rule.question,
             enabled=armed is not None,
-            decisions=[self._verdict(each, armed) for each in reversed(self._past) if each.rule == name],
+            decisions=[
+                self._verdict(each, user, foreseen=each.at > self._as_of)
+                for each in reversed(self._past)
+                if each.rule == name
+            ],
             earlier=self._earlier(name),
             waiting=[self._waiting(each) for each in user.pending if each.rule == name],
             asked_at=None if asked_at is None else iso(asked_at),
             conditions=[] if armed is None else [_told(each) for each in self._conditions(armed)],
-            foreseen=[self._verdict(each, armed, foreseen=True) for each in foreseen],
+            foreseen=foreseen,
             refusals=[] if armed is None else self._refusals(armed),
         )
+
+    def _run(self, user: User, until: int) -> list[tuple[str, Verdict]]:
+        """What this user's timers bring by `until`, by rule; a place among a limited number is taken to be free."""
+        told: list[tuple[str, Verdict]] = []
+        for _ in range(WAKES_LIMIT):
+            if user.due is None or user.due > until:
+                break
+            found: list[Decision] = []
+            wake(user, user.due, self._plan, self._facts, _is_free, found)
+            told += [
+                (each.candidate.rule, self._verdict(decided(each), user, foreseen=True)) for each in found
+            ]
+        return told
 
     def _earlier(self, rule: str) -> list[str]:
         contact = self._user.own_contact
@@ -108,21 +125,21 @@ class _Look:
 
     def _refusals(self, armed: Armed) -> list[Refusal]:
         """Every gate's answer to a candidate that this rule might make now."""
-        proposal = self._proposal(armed, self._now)
+        proposal = self._proposal(armed, self._user, self._now)
         found = []
         for gate, settings in self._plan.gates:
             refusal = gate.refuse(proposal, settings)
             if refusal is not None and refusal.reason not in DEFERRALS:
                 no = _no(gate, proposal, settings, refusal.reason)
                 until = no.until if isinstance(refusal, Suppress) else refusal.until
-                text = (
-                    no.text if until is None else f"{no.text}, until {when(until)} ({ago(until, self._now)})"
+                ends = "" if until is None else f", until {when(until)} ({ago(until, self._now)})"
+                found.append(
+                    Refusal(gate=gate.name, text=no.text + ends, until=None if until is None else iso(until))
                 )
-                found.append(Refusal(gate=gate.name, text=text, until=None if until is None else iso(until)))
         return found
 
-    def _proposal(self, armed: Armed, at: int) -> Proposal:
-        rule, user = armed.rule, self._user
+    def _proposal(self, armed: Armed, user: User, at: int) -> Proposal:
+        rule = armed.rule
         candidate = Candidate(
             rule=rule.name, version=rule.version, user_id=user.user_id, step=1, anchor="", at=at, reason=""
         )
@@ -133,13 +150,13 @@ class _Look:
     def _waiting(self, pending: Pending) -> str:
         name = (pending.rule, pending.version, pending.step, pending.anchor)
         known = next((each for each in self._past if each.name == name), None)
-        reason = "" if known is None or known.verdict != "defer" else f": {self._because(known)}"
+        reason = "" if known is None or known.verdict != "defer" else f": {self._because(known, self._user)}"
         until = f"until {when(pending.until)} ({ago(pending.until, self._now)})"
         return f"step {pending.step}, due {when(pending.at)}, waits {until}{reason}"
 
-    def _verdict(self, each: Decided, armed: Armed | None, *, foreseen: bool = False) -> Verdict:
-        ahead = foreseen or each.at > self._as_of
-        text = _sentence(each, self._because(each), self._now, is_over=not ahead)
+    def _verdict(self, each: Decided, user: User, *, foreseen: bool) -> Verdict:
+        """`user` as she was, or would be, when it was decided, as far as that is known."""
+        text = _sentence(each, self._because(each, user), self._now, is_over=not foreseen)
         return Verdict(
             text=text,
             at=iso(each.at),
@@ -153,39 +170,27 @@ class _Look:
             anchor=each.anchor,
             version=each.version,
             cause=each.cause,
-            foreseen=ahead,
+            foreseen=foreseen,
         )
 
-    def _because(self, each: Decided) -> str:
+    def _because(self, each: Decided, user: User) -> str:
         """The reason of a decision, with its numbers where a gate can still tell them; empty if it was sent."""
         if each.verdict == "defer" and each.reason in DEFERRALS:
             return DEFERRALS[each.reason]
-        text, armed, gate = (
-            REASONS.get(each.reason, each.reason),
-            self._plan.armed.get(each.rule),
-            GATE_OF.get(each.reason),
-        )
+        text = REASONS.get(each.reason, each.reason)
+        armed, gate = self._plan.armed.get(each.rule), GATE_OF.get(each.reason)
         settings = self._plan.policy.get(gate) if gate is not None and self._plan.gates else None
         if armed is not None and gate is not None and settings is not None:
-            no = WORDS[gate](self._proposal(armed, each.at), settings)
+            no = WORDS[gate](self._proposal(armed, user, each.at), settings)
             until = None if each.verdict == "defer" else no.until
             text = no.text if until is None else f"{no.text}, until {when(until)}"
-        return f"{text}: {self._winner(each)}" if each.winner else text
-
-    def _winner(self, each: Decided) -> str:
-        sent = () if self._user.own_contact is None else self._user.own_contact.sent
-        rule = next((other.rule for other in sent if other.id == each.winner), "another trigger")
-        return f"{rule} ({each.winner})"
+        return f"{text}: {_winner(each, user)}" if each.winner else text
 
 
-def _run(user: User, until: int, plan: Plan, facts: Facts) -> list[Decided]:
-    """What this user's timers would bring by `until`; a place among a limited number is taken to be free."""
-    found: list[Any] = []
-    for _ in range(WAKES_LIMIT):
-        if user.due is None or user.due > until:
-            break
-        wake(user, user.due, plan, facts, _is_free, found)
-    return [decided(each) for each in found]
+def _winner(each: Decided, user: User) -> str:
+    sent = () if user.own_contact is None else user.own_contact.sent
+    rule = next((other.rule for other in sent if other.id == each.winner), "another trigger")
+    return f"{rule} ({each.winner})"
 
 
 def _is_free(claim: Claim, claimant: str) -> bool:

@@ -189,6 +189,19 @@ def test_sent_and_taken_back() -> None:
     )
 
 
+def test_what_would_be_heard_by_then_counts_for_what_is_foreseen() -> None:
+    rules = {**CART, "favorite_reminder": {"delay": "2d"}, "first_order_nudge": {"delay": "1h"}}
+    favourite = events.Favorited(event_id="e2", ts=T0, user_id=USER, sku="k2")
+    registered = events.Registered(event_id="e3", ts=T0, user_id=USER)
+    told = _explained(
+        rules, DAYTIME, [_yes(), _cart(1, 0), favourite, registered], MINUTE, "favorite_reminder"
+    )
+    assert told.foreseen[0].text.endswith(
+        "2 of at most 2 in 7 days (cart_abandoned 2026-09-21 11:00Z, first_order_nudge 2026-09-21 11:00Z), "
+        "until 2026-09-28 11:00Z"
+    )
+
+
 def test_a_winner_is_named() -> None:
     shop, plan = _after(CART, DAYTIME, [_yes(), _cart(1, 0)], 3 * HOUR)
     user = shop.user(USER)
