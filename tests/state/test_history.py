@@ -44,10 +44,11 @@ def test_two_ids_united_know_what_one_would(names: list[tuple[tuple[str, int, st
 
 def test_a_deferral_that_is_over_is_one_entry_that_remembers_how_long_it_was() -> None:
     deferred = replace(_decided("r", 1, "a", 10, "defer"), until=50, reason="quiet_hours")
-    history = _noted([deferred, replace(_decided("r", 1, "a", 50), due=10)])
-    assert [(e.at, e.due, e.verdict, e.reason, e.until) for e in history.last] == [
-        (50, 10, "publish", "", 50)
-    ]
+    other = _decided("r", 1, "b", 20)
+    history = _noted([deferred, other, replace(_decided("r", 1, "a", 50), due=10)])
+    assert history.last[0] == other
+    (e,) = history.last[1:]
+    assert (e.at, e.due, e.verdict, e.reason, e.until) == (50, 10, "publish", "", 50)
 
 
 def test_what_is_taken_back_keeps_its_place_and_its_channel() -> None:

@@ -143,6 +143,14 @@ def test_she_has_heard_enough() -> None:
     assert [each.text for each in told.refusals] == [f"{why} (in 6 days)"]
 
 
+def test_the_next_place_is_free_when_few_enough_are_left() -> None:
+    """The cap was lowered since: both must be over."""
+    shop, _ = _after(CART, DAYTIME, [_yes(), _cart(0, 0), _cart(1, 3 * HOUR)], 5 * HOUR)
+    plan = plan_of(CART, {**DAYTIME, "frequency_cap": {"marketing": 1}})
+    (told,) = explain(shop.user(USER), plan, shop._facts, as_of=T0 + 5 * HOUR, rule="cart_abandoned").rules
+    assert [each.until for each in told.refusals] == ["2026-09-28T14:00:00Z"]
+
+
 def test_stale_after_the_night() -> None:
     told = _explained(
         CART, {}, [_cart(1, 11 * HOUR), _order(1, 14 * HOUR, "k1")], 24 * HOUR, "cart_abandoned"
@@ -250,6 +258,8 @@ def test_of_a_later_moment_it_tells_what_would_be_if_nothing_else_happened() -> 
         "as it would be 2026-09-21 12:00Z if nothing else happened after 2026-09-21 10:10Z"
     ]
     assert found.at == iso(T0 + 2 * HOUR)
+    then = explain(shop.user(USER), plan, shop._facts, as_of=T0 + 10 * MINUTE, at=T0 + HOUR)
+    assert len(then.rules[0].decisions) == 1, "what is due at the moment itself has come"
 
 
 def test_of_an_earlier_moment_it_tells_what_had_been_decided_and_that_the_rest_is_of_now() -> None:
