@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo, available_timezones
 import msgspec
 
 from config.layers import PREFIX, Branch, has_password, is_secret, leaves, variable_of
+from config.policy_checks import policy_problems
 from config.problem import Problem
 from config.settings import Settings
 from state.calendar import DAY
-from state.contact import SENT_LIMIT
 from state.rfm import GRACE_DAYS, WINDOWS_DAYS
 from state.tiers import MembershipParams
 
@@ -34,13 +34,11 @@ def problems_of(settings: Settings) -> Iterator[Problem]:
     yield from _tier_problems(settings.membership)
     yield from _segment_problems(settings)
     yield from _model_problems(settings)
+    yield from policy_problems(settings.policy, settings.rules)
     if settings.sink.kind != settings.source.kind:
         message = f"{settings.sink.kind} with source.kind {settings.source.kind} is not supported"
         yield Problem("sink.kind", message, f"write {settings.source.kind}, or leave it out")
-    cap, engine, lifecycle = settings.policy.frequency_cap, settings.engine, settings.lifecycle
-    if not 0 <= cap.marketing <= SENT_LIMIT:
-        message = f"{cap.marketing} is not between 0 and {SENT_LIMIT}"
-        yield Problem("policy.frequency_cap.marketing", message, "a user's last 20 messages are remembered")
+    engine, lifecycle = settings.engine, settings.lifecycle
     if engine.commit_interval > engine.commit_age:
         message = f"{engine.commit_interval} is longer than engine.commit_age, {engine.commit_age}"
         yield Problem(

@@ -12,10 +12,14 @@ from state.predict import PredictParams
 from state.redis_safety import Risk
 from state.segments import SegmentParams
 from state.tiers import MembershipParams
+from triggers.policy.arbitration import ArbitrationParams
 from triggers.policy.consent import ConsentParams
 from triggers.policy.frequency_cap import FrequencyCapParams
+from triggers.policy.holdout import HoldoutParams
+from triggers.policy.offers import OffersParams
 from triggers.policy.quiet_hours import QuietHoursParams
 from triggers.policy.stop_list import StopListParams
+from triggers.policy.variants import VariantsParams
 
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,31}$")]
 Positive = Annotated[int, Meta(gt=0)]
@@ -154,6 +158,10 @@ class Policy(Section, frozen=True):
     stop_list: StopListParams
     quiet_hours: QuietHoursParams
     frequency_cap: FrequencyCapParams
+    arbitration: ArbitrationParams
+    offers: OffersParams
+    variants: VariantsParams
+    holdout: HoldoutParams
 
 
 class Settings(Section, frozen=True):

@@ -96,6 +96,9 @@ def lines_of_one(found: Explanation) -> Iterator[str]:
                 + (f" (at {_plain(each.at)})" if each.at else "")
                 for each in rule.conditions
             ]
+            if all(each.met for each in rule.conditions):
+                asked_at = "" if rule.asked_at is None else f", or {_plain(rule.asked_at)}"
+                conditions.append(f"all are met: it speaks when it is asked, with an event{asked_at}")
             yield from _part("its conditions", conditions)
             by_event = ["nothing by time alone: what is missing must come with an event"]
             yield from _part("to come, if nothing else happens", [e.text for e in rule.foreseen] or by_event)

@@ -59,7 +59,7 @@ class Desk:
         self._shards = shards
         self._facts = facts
         self._outgoing = outgoing
-        self._persons = Persons(plan, ledger, facts, outgoing)
+        self._persons = Persons(plan, ledger, facts, outgoing, out_of_orderness)
         self._letters = Letters(self._persons, shard_count)
         self._crier = Crier(
             plan,
@@ -221,7 +221,7 @@ class Desk:
             late = ts < clock - lateness
             user_id = event.user_id or event.anonymous_id
             user = users[user_id]
-            if kind in FAR_REACHING or (user.own_ties is not None and user.own_ties.binds):
+            if late or kind in FAR_REACHING or (user.own_ties is not None and user.own_ties.binds):
                 known = self._letters.tell(shard, user, event, late=late) is DUPLICATE
                 duplicates += known
                 late_events += late and not known
@@ -232,11 +232,10 @@ class Desk:
             if before is not None and before < ts and plan.decides(user, event):
                 self._persons.wake(shard, user, ts)
                 before = user.due
-            applied = on_event(user, event, plan, facts, claim, decisions, late=late)
+            applied = on_event(user, event, plan, facts, claim, decisions, late_at=None)
             if applied is DUPLICATE:
                 duplicates += 1
                 continue
-            late_events += late
             dirty[user_id] = user
             if quoted and kind in QUOTING:
                 shard.note_quote(user, event.sku)
@@ -246,7 +245,7 @@ class Desk:
                 self._outgoing.emit(shard, user, decisions, event.traceparent)
                 decisions.clear()
             if applied is not CHANGED:
-                self._persons.follow(shard, user, applied, ts, late=late)
+                self._persons.follow(shard, user, applied, ts)
         shard.marks.update(batch.marks)
         self._count(batch, late_events, duplicates)
 

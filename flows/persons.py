@@ -25,7 +25,10 @@ from triggers.trigger import Decision
 class Persons:
     """Users of any shard of this process; what follows for them goes into the outbox of their shard."""
 
-    def __init__(self, plan: Plan, ledger: Ledger, facts: ItemFacts, outgoing: Outgoing) -> None:
+    def __init__(
+        self, plan: Plan, ledger: Ledger, facts: ItemFacts, outgoing: Outgoing, out_of_orderness: int
+    ) -> None:
+        self._out_of_orderness = out_of_orderness
         self._plan = plan
         self._ledger = ledger
         self.read = facts.read
@@ -47,7 +50,10 @@ class Persons:
         return shard.users[user_id]
 
     def tell(self, shard: Shard, user: User, event: Any, *, late: bool = False) -> Applied:
-        """An event has reached this user: first what was said before it and what is due, then what it changes."""
+        """An event has reached this user: first what was said before it and what is due, then what it changes.
+
+        What is due before a `late` one is what is due by the clock of the shard, as far as time has come by that.
+        """
         self.hear(shard, user)
         return self._tell(shard, user, event, late=late)
 
@@ -82,7 +88,8 @@ class Persons:
     def follow(self, shard: Shard, user: User, applied: Applied, ts: int, *, late: bool = False) -> None:
         """What the user watches and belongs to since `ts`. Who comes to an audience hears what is not over."""
         if applied.watches is not None:
-            shard.watching.setdefault(applied.watches, {})[user.user_id] = ts
+            watchers = shard.watching.setdefault(applied.watches, {})
+            watchers[user.user_id] = max(ts, watchers.get(user.user_id, ts))
         for audience in applied.leaves:
             shard.members[audience, user.user_id] = False
         for audience in applied.joins:
@@ -95,10 +102,15 @@ class Persons:
 
     def _tell(self, shard: Shard, user: User, event: Any, *, late: bool = False) -> Applied:
         decisions: list[Decision] = []
-        if user.due is not None and user.due < event.ts and self._plan.decides(user, event):
+        late_at = max(shard.clock - self._out_of_orderness, user.decided_at) if late else None
+        if late_at is not None:
+            self._wake(shard, user, late_at)
+        elif user.due is not None and user.due < event.ts and self._plan.decides(user, event):
             self._wake(shard, user, event.ts)
         before = user.due
-        applied = on_event(user, event, self._plan, self._facts, self._facts.claim, decisions, late=late)
+        applied = on_event(
+            user, event, self._plan, self._facts, self._facts.claim, decisions, late_at=late_at
+        )
         if applied is not DUPLICATE:
             shard.dirty[user.user_id] = user
             if isinstance(event, QUOTING):

@@ -109,6 +109,7 @@ def _recent_triggers(contact: Contact) -> list[dict[str, Any]]:
     return [
         {"id": sent.id, "rule": sent.rule, "at": iso(sent.at), "channel": sent.channel or None}
         for sent in reversed(contact.sent)
+        if not sent.ghost
     ]
 
 

@@ -20,8 +20,8 @@ from triggers.history import decided
 from triggers.plan import Armed, Plan
 from triggers.policy.channel import choose_channel
 from triggers.policy.gate import Gate, Proposal
-from triggers.policy.words import DEFERRALS, GATE_OF, REASONS, WORDS, No
-from triggers.trigger import Asked, Candidate, Claim, Condition, Decision, Facts, Suppress
+from triggers.policy.words import DEFERRALS, GATE_OF, REASONS, TOO_LATE, WORDS, No
+from triggers.trigger import Asked, Candidate, Claim, Condition, Decision, Facts, Reason, Suppress
 from triggers.why import ago, when
 
 AHEAD = 400 * DAY  # so far it is looked: the longest timer is a yearly one
@@ -128,8 +128,9 @@ class _Look:
         proposal = self._proposal(armed, self._user, self._now)
         found = []
         for gate, settings in self._plan.gates:
-            refusal = gate.refuse(proposal, settings)
-            if refusal is not None and refusal.reason not in DEFERRALS:
+            proposal = proposal if gate.amend is None else gate.amend(proposal, settings)
+            refusal = None if gate.refuse is None else gate.refuse(proposal, settings)
+            if refusal is not None:
                 no = _no(gate, proposal, settings, refusal.reason)
                 until = no.until if isinstance(refusal, Suppress) else refusal.until
                 ends = "" if until is None else f", until {when(until)} ({ago(until, self._now)})"
@@ -145,7 +146,8 @@ class _Look:
         )
         consent = self._plan.policy.get("consent") if self._plan.gates else None
         channel = choose_channel(user, armed.params.channels, consent)
-        return Proposal(Asked(user, None, at, self._facts, self._plan.fold), candidate, armed.params, channel)
+        asked = Asked(user, None, at, self._facts, self._plan.fold)
+        return Proposal(asked, candidate, armed.params, channel, waited=True)
 
     def _waiting(self, pending: Pending) -> str:
         name = (pending.rule, pending.version, pending.step, pending.anchor)
@@ -177,6 +179,8 @@ class _Look:
         """The reason of a decision, with its numbers where a gate can still tell them; empty if it was sent."""
         if each.verdict == "defer" and each.reason in DEFERRALS:
             return DEFERRALS[each.reason]
+        if each.verdict == "suppress" and each.reason == Reason.LATE_EVENT:
+            return TOO_LATE
         text = REASONS.get(each.reason, each.reason)
         armed, gate = self._plan.armed.get(each.rule), GATE_OF.get(each.reason)
         settings = self._plan.policy.get(gate) if gate is not None and self._plan.gates else None

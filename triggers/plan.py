@@ -12,6 +12,7 @@ from state.folding import FoldParams
 from state.user import User
 from triggers.catalog import RULES
 from triggers.declared import following
+from triggers.policy import arbitration
 from triggers.policy.catalog import GATES
 from triggers.policy.gate import Gate
 from triggers.trigger import Rule, RuleParams, kinds_of
@@ -23,6 +24,10 @@ class Armed(Struct, frozen=True):
     rule: Rule
     params: RuleParams
     concerns: Callable[[User, Any], bool] | None = None
+
+
+Gates = tuple[tuple[Gate, Any], ...]
+"""Gates in the order in which they are asked, each with its settings."""
 
 
 class Plan:
@@ -38,9 +43,13 @@ class Plan:
     ) -> None:
         self.policy = policy
         self.armed = {r.name: _armed(r, rules[r.name]) for r in RULES if rules[r.name].enabled}
-        self.gates: tuple[tuple[Gate, Any], ...] = (
-            tuple((gate, policy[gate.name]) for gate in GATES) if policy_enabled else ()
+        self.gates: Gates = tuple((gate, policy[gate.name]) for gate in GATES) if policy_enabled else ()
+        middle = GATES.index(arbitration.GATE)
+        self.gates_before_arbitration, self.gates_after_arbitration = (
+            self.gates[:middle],
+            self.gates[middle + 1 :],
         )
+        self.arbitrates = policy_enabled and policy["arbitration"].window > 0
         self.by_event: dict[type, tuple[Armed, ...]] = {}
         for armed in self.armed.values():
             for kind in kinds_of(armed.rule.on, armed.params):

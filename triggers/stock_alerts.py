@@ -13,7 +13,7 @@ from msgspec import Struct
 from state import events
 from state.calendar import Duration
 from state.contact import Alert, Sent
-from state.interest import interest_in, interests
+from state.interest import bought_at, interest_in, interests
 from state.user import User
 from triggers.trigger import Asked, Candidate, Claim, Condition
 from triggers.why import after, listed, nearest, so, when
@@ -76,16 +76,11 @@ def alert_conditions(
 def wanted(user: User, candidate: Candidate, waves: Waves) -> bool:
     """Does the user still care about the SKU, and has she not bought it since the edge?"""
     sku, edge_at = candidate.skus[0], _edge_at(candidate, waves)
-    bought = any(
-        sku in order.skus and order.placed_at is not None and order.placed_at >= edge_at
-        for order in user.orders.by_id.values()
-        if order.cancelled_at is None
-    )
-    return not bought and interest_in(user, sku) is not None
+    return bought_at(user, sku) < edge_at and interest_in(user, sku) is not None
 
 
 def bought_by_then(user: User, order: events.OrderPlaced, sent: Sent, waves: Waves) -> bool:
-    """Of an order that came late: had she bought the SKU since the edge, or did nothing but the cart speak for it?"""
+    """Of an order that came late: had she bought the SKU since the edge, or shown no interest in it after that?"""
     if all(line.sku not in sent.skus for line in order.lines):
         return False
     interest = interest_in(user, sent.skus[0])

@@ -29,6 +29,8 @@ class Reason(StrEnum):
     COMPLAINT_OPEN = "complaint_open"
     QUIET_HOURS = "quiet_hours"
     FREQUENCY_CAP = "frequency_cap"
+    ARBITRATION = "arbitration"
+    HOLDOUT = "holdout"
     STALE = "stale"
     OUT_OF_STOCK = "out_of_stock"
     EXPIRED = "expired"
@@ -100,7 +102,11 @@ class Publish(Struct, frozen=True, gc=False):
 
 
 class Suppress(Struct, frozen=True, gc=False):
+    """`winner`: id of the trigger that won the arbitration. `channel`: on which a held-out one would have gone."""
+
     reason: Reason
+    winner: str | None = None
+    channel: str | None = None
 
 
 class Defer(Struct, frozen=True, gc=False):
@@ -120,12 +126,22 @@ Outcome = Publish | Suppress | Defer | Retract
 
 
 class Decision(Struct, frozen=True, gc=False):
-    """One candidate and what became of it, at event time `at`; the source of triggers and decision records."""
+    """One candidate and what became of it, at event time `at`; the source of triggers and decision records.
+
+    `candidate.offer` is the offer as made; `offer_until`: how long it stands; `variant`: of the message.
+    """
 
     candidate: Candidate
     outcome: Outcome
     at: int
     inputs: Mapping[str, Any]
+    variant: str | None = None
+    offer_until: int | None = None
+
+    @property
+    def holdout(self) -> bool:
+        """A ghost: everything but the message, so that both arms of an experiment differ by it alone."""
+        return isinstance(self.outcome, Suppress) and self.outcome.reason is Reason.HOLDOUT
 
 
 class Facts(Protocol):
@@ -149,6 +165,11 @@ class Asked(Struct, frozen=True, gc=False):
     def passed(self, due: int) -> bool:
         """Is `due` over? An event at exactly a due time counts as before it: only the wake-up comes after it."""
         return due < self.now or (due == self.now and self.event is None)
+
+    @property
+    def late(self) -> bool:
+        """The event has come too late to be told: `now` is how far time had come as it was read."""
+        return self.event is not None and self.event.ts < self.now
 
 
 class Condition(Struct, frozen=True, gc=False):
@@ -191,6 +212,9 @@ class Rule(Struct, frozen=True, kw_only=True):
     - `concerns_with(params)`: makes `concerns`, where the settings decide what is of concern.
     - `refuted(user, event, sent, params)`: an event of `refuted_by` has come that happened at or before the due time
       of what was sent; does it show that this should never have been sent? `user` already knows the event.
+    - `catches_up`: what a late event has brought about is told when the rule is asked next, by an event or by time.
+      Of other rules with timers what it made due in the past is passed over (triggers/late.py). A rule without
+      `wake_at` is not asked about late events at all.
     - `swayed_by`: events after which the rule is not asked, but would answer a wake-up otherwise; one that
       is due before such an event must come before it, or the answer would depend on the pace of reading.
     """
@@ -208,6 +232,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     audience: Callable[[Any, Any], str | None] | None = None
     reaches: Callable[[User, Any, Any], bool] | None = None
     concerns_with: Callable[[Any], Callable[[User, Any], bool]] | None = None
+    catches_up: bool = False
     swayed_by: tuple[type, ...] = ()
     refuted_by: Kinds = ()
     refuted: Callable[[User, Any, Sent, Any], bool] | None = None

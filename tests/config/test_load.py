@@ -125,7 +125,8 @@ def test_the_plan_has_the_rules_and_gates_that_are_on() -> None:
     plan = plan_of(loaded("rules.winback.enabled=false", "time.zone=Asia/Shanghai", "orders.count_on=placed"))
 
     assert set(plan.armed) == {rule.name for rule in RULES} - {"winback"}
-    assert [gate.name for gate, _ in plan.gates] == ["consent", "stop_list", "quiet_hours", "frequency_cap"]
+    first, last = ["consent", "stop_list", "quiet_hours", "frequency_cap"], ["offers", "variants", "holdout"]
+    assert [gate.name for gate, _ in plan.gates] == [*first, "arbitration", *last]
     assert (plan.fold.days.zone, plan.fold.count_on) == ("Asia/Shanghai", "placed")
     assert plan_of(loaded("policy.enabled=false")).gates == ()
 

@@ -11,10 +11,11 @@ import pytest
 import redis
 from typer.testing import CliRunner, Result
 
-from config.load import load
+from config.load import load, plan_of
 from connectors.http import BadQuery
 from connectors.murmur2 import partition
 from console.cli import app
+from console.explain import lines_of_one
 from flows.explain import read_json
 from flows.shard import pack_item
 from state.cart import CartLine
@@ -25,6 +26,7 @@ from state.redis_ledger import RedisLedger
 from state.union import become_alias
 from state.user import LAYOUT, User, pack
 from tests.restored_logging import restored_logging
+from triggers.explain import explain
 
 SHARDS = 4
 NOW = 1_790_000_000_000  # 2026-09-21T14:13:20Z
@@ -174,3 +176,21 @@ def test_over_http_the_query_is_read_and_refused_in_words(ask: Ask, redis_url: s
     for wrong in ({"rule": "cart"}, {"at": "soon"}, {"at": "2026-09-21T17:00:00"}):
         with pytest.raises(BadQuery):
             read(**wrong)
+
+
+def _no_facts(sku: str) -> None:
+    return None
+
+
+def test_a_rule_that_has_all_it_needs_waits_to_be_asked() -> None:
+    """A late event has made the change: it is told when the rule is asked next."""
+    user = User.new("u1")
+    user.registered_at, user.registered_event = NOW, "e1"
+    plan = plan_of(load(None, {}, []))
+    user.lifecycle.stage = "new"
+    user.wakes["stage_changed"] = user.due = NOW + 60 * MINUTE
+    found = explain(user, plan, _no_facts, as_of=NOW, rule="stage_changed")
+    lines = [*lines_of_one(found)]
+    assert lines[lines.index("its conditions") + 2] == (
+        "  all are met: it speaks when it is asked, with an event, or 2026-09-21 15:13:20Z"
+    )

@@ -17,7 +17,7 @@ A file is a list of cases:
       until: 3h                      # timers due by then have fired; default: all of them
       expect:                        # what is published: exactly these, in order, every field given
         - {at: 1h, step: 1, anchor: e1, skus: [k1]}
-      suppressed: [{at: 1h, reason: stale}]
+      suppressed: [{at: 1h, reason: stale}]      # `winner`: the rule that won an arbitration
       deferred: [{at: 1h, until: 9h}]
       retracted: [{at: 50m, step: 1}] # `at` is when the late event had happened
 
@@ -53,6 +53,10 @@ POLICY: dict[str, dict[str, Any]] = {
     "stop_list": {"pause_limit": "30d", "review_pause": "7d"},
     "quiet_hours": {"start": "21:30", "end": "08:30", "zone": "UTC"},
     "frequency_cap": {"marketing": 2, "window": "7d"},
+    "arbitration": {"window": "0s"},
+    "offers": {"valid_for": "7d", "valid_for_each": {}, "by_group": {}},
+    "variants": {"rules": {}},
+    "holdout": {"everything": 0, "rules": {}},
 }
 _TIMES = {"expires_at", "starts_at", "ends_at"}  # of an event, from the base as `at`
 _OF_NOBODY = ("stock_changed", "price_changed", "weather_alert", "campaign_stage")
@@ -139,16 +143,26 @@ def shown(decisions: list[Decision], case: Case) -> dict[str, list[dict[str, Any
             "skus": list(candidate.skus),
             "fields": dict(candidate.fields),
             "offer": candidate.offer,
+            "variant": decision.variant,
         }
         if isinstance(outcome, Publish):
             told["expect"].append({**words, "channel": outcome.channel, "reason": candidate.reason})
         elif isinstance(outcome, Suppress):
-            told["suppressed"].append({**words, "reason": str(outcome.reason)})
+            winner = _words_of(decisions, outcome.winner)
+            told["suppressed"].append({**words, "reason": str(outcome.reason), "winner": winner})
         elif isinstance(outcome, Retract):
             told["retracted"].append({**words, "reason": candidate.reason})
         else:
             told["deferred"].append({**words, "until": outcome.until - base, "reason": str(outcome.reason)})
     return told
+
+
+def _words_of(decisions: list[Decision], winner: str | None) -> str | None:
+    """Which rule has won, by the id of its trigger."""
+    if winner is None:
+        return None
+    (rule,) = {decision.candidate.rule for decision in decisions if decision.candidate.id == winner}
+    return rule
 
 
 def expected(case: Case, told: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:

@@ -169,9 +169,14 @@ class Shop:
 
     def _tell(self, user_id: str, event: Any, *, late: bool) -> Applied:
         user = self.user(user_id)
-        while user.due is not None and user.due < event.ts and self._plan.decides(user, event):
+        late_at = max(self._clock, user.decided_at) if late else None
+        while user.due is not None and (
+            user.due < late_at
+            if late_at is not None
+            else user.due < event.ts and self._plan.decides(user, event)
+        ):
             self._wake(user, user.due)
-        applied = on_event(user, event, self._plan, self._facts, self._claim, self.decisions, late=late)
+        applied = on_event(user, event, self._plan, self._facts, self._claim, self.decisions, late_at=late_at)
         self._keep(user)
         return applied
 

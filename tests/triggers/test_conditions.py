@@ -13,7 +13,7 @@ from state.calendar import DAY, HOUR, MINUTE, SECOND, iso
 from tests.state.history import START, USER
 from tests.triggers.golden import TESTS, cases_of, plan_of, run
 from tests.triggers.shop import Shop
-from tests.triggers.test_decide import ALL, _history, _play
+from tests.triggers.test_decide import ALL, history_of, play
 from tests.triggers.watched import watched
 from triggers.catalog import RULES
 from triggers.explain import explain
@@ -36,15 +36,15 @@ def test_conditions_agree_with_the_rule_in_its_own_cases(rule: str) -> None:
 
 @settings(max_examples=40)  # each question is asked twice
 @given(st.integers(0, 2**32), st.booleans())
-def test_conditions_agree_with_all_rules_in_any_history(seed: int, policy: bool) -> None:
-    _play(watched(plan_of(ALL, {} if policy else None), set()), _history(seed))
+def test_conditions_agree_with_all_rules_in_anyhistory_of(seed: int, policy: bool) -> None:
+    play(watched(plan_of(ALL, {} if policy else None), set()), history_of(seed))
 
 
 @settings(max_examples=40)  # each question is asked twice
 @given(st.integers(0, 2**32))
 def test_conditions_agree_where_events_come_out_of_order(seed: int) -> None:
-    history = sorted(_history(seed), key=lambda event: event.ts // HOUR)
-    _play(watched(plan_of(ALL, None), set()), history)
+    history = sorted(history_of(seed), key=lambda event: event.ts // HOUR)
+    play(watched(plan_of(ALL, None), set()), history)
 
 
 @pytest.mark.parametrize(

@@ -6,21 +6,19 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
 from state import events
 from state.calendar import DAY, HOUR, MINUTE
 from state.contact import EPISODES_LIMIT, PENDING_LIMIT, SENT_LIMIT
-from state.history import DECISIONS_LIMIT
 from tests.state.history import START, USER, happening
 from tests.triggers.golden import plan_of, stanzas
 from tests.triggers.shop import FOREVER, Shop
 from triggers.catalog import RULES
-from triggers.history import VERDICTS
 from triggers.plan import Armed, Plan
-from triggers.trigger import Claim, Defer, Publish, Reason, Retract, Suppress
+from triggers.trigger import Claim, Defer, Publish, Reason, Suppress
 
 PATTERNS = {
     "left": {
@@ -53,7 +51,7 @@ PAUSES = (0, 1, MINUTE, 10 * MINUTE, HOUR, 7 * HOUR, DAY, 20 * DAY)
 _SEEDS = st.integers(0, 2**32)
 
 
-def _history(seed: int, length: int = 60) -> list[Any]:
+def history_of(seed: int, length: int = 60) -> list[Any]:
     """In order of time, with pauses in which timers fall due."""
     chance, ts, history = Random(seed), START, []
     for number in range(length):
@@ -69,7 +67,7 @@ def _as_read(event: Any) -> Any:
     return events.Letter(event_id=event.event_id, ts=event.ts, to=USER, origin=USER, content=event)
 
 
-def _play(plan: Plan, history: list[Any], *, eager: bool = True, seed: int = 0) -> Shop:
+def play(plan: Plan, history: list[Any], *, eager: bool = True, seed: int = 0) -> Shop:
     shop, chance = Shop(plan, eager=eager), Random(seed)
     for event in history:
         shop.take(event, event.ts)
@@ -81,21 +79,21 @@ def _play(plan: Plan, history: list[Any], *, eager: bool = True, seed: int = 0) 
 
 @given(_SEEDS, st.booleans())
 def test_a_trigger_is_published_once(seed: int, policy: bool) -> None:
-    shop = _play(plan_of(ALL, {} if policy else None), _history(seed))
+    shop = play(plan_of(ALL, {} if policy else None), history_of(seed))
     published = [d.candidate.id for d in shop.decisions if isinstance(d.outcome, Publish)]
     assert len(published) == len(set(published))
 
 
 @given(_SEEDS)
 def test_a_candidate_is_settled_once_and_a_deferral_is_settled_too(seed: int) -> None:
-    shop = _play(plan_of(ALL, {}), _history(seed))
+    shop = play(plan_of(ALL, {}), history_of(seed))
     settled = [d.candidate.id for d in shop.decisions if not isinstance(d.outcome, Defer)]
     deferred = {d.candidate.id for d in shop.decisions if isinstance(d.outcome, Defer)}
     assert len(settled) == len(set(settled))
     assert deferred <= set(settled)
 
 
-def _takes_back(event: Any) -> bool:
+def takes_back(event: Any) -> bool:
     if isinstance(event, events.ConsentChanged):
         return not event.granted
     return isinstance(event, events.Unsubscribed)
@@ -105,18 +103,53 @@ def _takes_back(event: Any) -> bool:
 def test_what_is_decided_does_not_depend_on_the_pace_of_reading(seed: int, pace: int) -> None:
     # A no counts from the moment it is read, so with it the pace does matter.
     plan = plan_of(ALL, {})
-    history = [e for e in _history(seed) if not _takes_back(e)]
-    timely, hasty = _play(plan, history), _play(plan, history, eager=False, seed=pace)
-    assert _told(hasty) == _told(timely)
+    history = [e for e in history_of(seed) if not takes_back(e)]
+    timely, hasty = play(plan, history), play(plan, history, eager=False, seed=pace)
+    assert told(hasty) == told(timely)
 
 
-def _told(shop: Shop) -> list[tuple[Any, ...]]:
+def _belated(history: list[Any], seed: int) -> list[tuple[int, Any]]:
+    """When each is read, and the event, which may have happened long before that."""
+    chance = Random(seed)
+    read = []
+    for event in history:
+        behind = (
+            chance.choice((0, 0, 2 * HOUR, 3 * DAY, 40 * DAY)) if isinstance(event, events.UserEvent) else 0
+        )
+        read.append((event.ts, structs.replace(event, ts=event.ts - behind) if behind else event))
+    return read
+
+
+def _play_belated(plan: Plan, read: list[tuple[int, Any]], *, eager: bool = True, seed: int = 0) -> Shop:
+    shop, chance = Shop(plan, lateness=HOUR, eager=eager), Random(seed)
+    for at, event in read:
+        before = len(shop.decisions)
+        shop.take(event, at)
+        if eager and event.ts < at:
+            assert not [
+                d for d in shop.decisions[before:] if isinstance(d.outcome, Publish | Defer) and d.at == at
+            ]
+        if not eager and chance.random() < 0.2:
+            shop.advance(at)
+    shop.advance(FOREVER)
+    return shop
+
+
+@given(_SEEDS, _SEEDS)
+def test_what_comes_late_is_not_told_at_once_at_any_pace_of_reading(seed: int, pace: int) -> None:
+    plan = plan_of(ALL, {})
+    read = _belated([e for e in history_of(seed) if not takes_back(e)], pace)
+    timely, hasty = _play_belated(plan, read), _play_belated(plan, read, eager=False, seed=pace)
+    assert told(hasty) == told(timely)
+
+
+def told(shop: Shop) -> list[tuple[Any, ...]]:
     return [(d.candidate.id, d.candidate.at, d.at, d.outcome) for d in shop.decisions]
 
 
 @given(_SEEDS)
 def test_no_user_hears_more_than_the_cap_in_any_window(seed: int) -> None:
-    shop = _play(plan_of(ALL, {}), _history(seed))
+    shop = play(plan_of(ALL, {}), history_of(seed))
     exempt = {rule for rule, stanza in stanzas().items() if stanza["transactional"]}
     sent = [d.at for d in shop.decisions if isinstance(d.outcome, Publish) and d.candidate.rule not in exempt]
     assert all(sum(at - 7 * DAY < other <= at for other in sent) <= 2 for at in sent)
@@ -125,7 +158,7 @@ def test_no_user_hears_more_than_the_cap_in_any_window(seed: int) -> None:
 @given(_SEEDS)
 def test_what_waits_and_what_is_remembered_is_bounded(seed: int) -> None:
     shop = Shop(plan_of(ALL, {}))
-    for event in _history(seed, length=200):
+    for event in history_of(seed, length=200):
         shop.take(event, event.ts)
         user = shop.user(USER)
         assert set(user.wakes) <= set(ALL)
@@ -152,10 +185,10 @@ def test_of_many_candidates_at_once_exactly_as_many_pass_as_there_are_places(mar
 
 
 def test_the_same_cause_gives_the_same_id_and_another_cause_another() -> None:
-    history = _history(3)
-    first, second = _play(plan_of(ALL, None), history), _play(plan_of(ALL, None), history)
+    history = history_of(3)
+    first, second = play(plan_of(ALL, None), history), play(plan_of(ALL, None), history)
     assert first.decisions
-    assert _told(first) == _told(second)
+    assert told(first) == told(second)
     causes = {(d.candidate.rule, d.candidate.step, d.candidate.anchor) for d in first.decisions}
     assert len({d.candidate.id for d in first.decisions}) == len(causes)
 
@@ -240,16 +273,27 @@ def test_stages_of_customers_from_before_the_rule_are_found_at_their_next_visit(
     ]
 
 
-@given(_SEEDS, st.booleans())
-def test_a_user_remembers_what_was_decided_last(seed: int, eager: bool) -> None:
-    shop = _play(plan_of(ALL, {}), _history(seed), eager=eager, seed=seed)
-    latest = {(d.candidate.rule, d.candidate.step, d.candidate.anchor): d for d in shop.decisions}
-    known = shop.user(USER).history.last
-    assert len(known) == min(len(latest), DECISIONS_LIMIT)
-    for each in known:
-        decision = latest[each.rule, each.step, each.anchor]
-        assert each.verdict == VERDICTS[type(decision.outcome)]
-        assert isinstance(decision.outcome, Retract) or (each.at, each.due) == (
-            decision.at,
-            decision.candidate.at,
-        )
+@pytest.mark.parametrize("rule", ALL)
+@settings(max_examples=25)
+@given(seed=_SEEDS, pace=_SEEDS)
+def test_alone_too_no_rule_depends_on_the_pace_of_reading(rule: str, seed: int, pace: int) -> None:
+    """Where others listen, they let happen in time what this one has forgotten to ask for (`swayed_by`)."""
+    plan = plan_of({rule: ALL[rule]}, None)
+    history = [e for e in history_of(seed) if not takes_back(e)]
+    timely, hasty = play(plan, history), play(plan, history, eager=False, seed=pace)
+    assert told(hasty) == told(timely)
+
+
+@pytest.mark.parametrize(("ordered_at", "cancelled_at", "told"), [(4 * DAY, None, 1), (DAY, 4 * DAY, 0)])
+def test_a_reminder_of_a_favourite_that_is_due_comes_before_an_order_or_its_end(
+    ordered_at: int, cancelled_at: int | None, told: int
+) -> None:
+    shop = Shop(plan_of({"favorite_reminder": {"delay": "3d"}}, None), eager=False)
+    line = events.Line(sku="k1", quantity=1)
+    order: dict[str, Any] = {"user_id": USER, "order_id": "o"}
+    shop.take(events.Favorited(event_id="e1", ts=0, user_id=USER, sku="k1"), 0)
+    shop.take(events.OrderPlaced(event_id="e2", ts=ordered_at, lines=(line,), total=1, **order), ordered_at)
+    if cancelled_at is not None:
+        shop.take(events.OrderCancelled(event_id="e3", ts=cancelled_at, **order), cancelled_at)
+    shop.advance(FOREVER)
+    assert [d.at for d in shop.decisions] == [3 * DAY] * told

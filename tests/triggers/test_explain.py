@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from state import events
 from state.calendar import DAY, HOUR, MINUTE, iso, millis
@@ -17,7 +16,7 @@ from tests.triggers.test_decide import ALL
 from triggers.explain import AHEAD, explain
 from triggers.explanation import OfRule
 from triggers.plan import Plan
-from triggers.policy.words import GATE_OF, REASONS, WORDS
+from triggers.policy.words import DEFERRALS, GATE_OF, REASONS, WORDS
 from triggers.trigger import Reason
 
 T0 = millis(datetime.fromisoformat("2026-09-21T10:00:00Z"))
@@ -210,16 +209,20 @@ def test_what_would_be_heard_by_then_counts_for_what_is_foreseen() -> None:
     )
 
 
-def test_a_winner_is_named() -> None:
-    shop, plan = _after(CART, DAYTIME, [_yes(), _cart(1, 0)], 3 * HOUR)
-    user = shop.user(USER)
-    (sent,) = user.contact.sent
-    known = user.history.last[0]
-    lost = replace(known, rule="low_stock", verdict="suppress", reason="arbitration", winner=sent.id)
-    user.history.note(lost)
-    found = explain(user, plan, shop._facts, as_of=T0 + 3 * HOUR, rule="low_stock")
-    (text,) = _texts(found.rules[0])
-    assert text.endswith(f": {REASONS['arbitration']}: cart_abandoned ({sent.id})")
+def test_it_waits_for_what_else_there_may_be_to_say_and_loses() -> None:
+    policy = {**DAYTIME, "arbitration": {"window": "60s"}}
+    rules = {**CART, "first_order_nudge": {"delay": "1h"}}
+    registered = events.Registered(event_id="e3", ts=T0, user_id=USER)
+    shop, plan = _after(rules, policy, [_yes(), _cart(1, 0), registered], HOUR)
+    found = explain(shop.user(USER), plan, shop._facts, as_of=T0 + HOUR, rule="first_order_nudge").rules[0]
+    assert found.waiting == [
+        f"step 1, due 2026-09-21 11:00Z, waits until 2026-09-21 11:01Z (in 60 s): {DEFERRALS['arbitration']}"
+    ]
+    shop.advance(T0 + 2 * HOUR)
+    (sent,) = shop.user(USER).contact.sent
+    (told,) = explain(shop.user(USER), plan, shop._facts, as_of=T0 + 2 * HOUR, rule="first_order_nudge").rules
+    assert _texts(told)[0].endswith(f": {REASONS['arbitration']}: cart_abandoned ({sent.id})")
+    assert found.foreseen[0].text.endswith(f": cart_abandoned ({sent.id})")
 
 
 def test_it_never_became_a_candidate() -> None:

@@ -37,15 +37,17 @@ REASONS: Mapping[str, str] = {
     Reason.REACH: "others had taken all places that the pieces in stock allow (reach_per_unit)",
     Reason.PENDING_FULL: "too many messages wait for this user already",
     Reason.LATE_EVENT: "an event that came late shows that it should not have been sent",
-    "arbitration": "something more important was to be said at the same time",
-    "holdout": "she is in the hold-out group, who are told nothing so that the effect can be measured",
+    Reason.ARBITRATION: "something more important was to be said at the same time",
+    Reason.HOLDOUT: "she is in the hold-out group, who are told nothing so that the effect can be measured",
     "non_responder": "she has not reacted to the last messages",
     "shadow": "the rule is in shadow mode: it decides and sends nothing",
 }
 
+TOO_LATE = "what it is about was heard of only after its time"  # late_event of what was never sent
+
 # Of what only waits a while, whatever is said to it in the end.
 DEFERRALS: Mapping[str, str] = {
-    "arbitration": "it waits for what else there may be to say in the same moment"
+    Reason.ARBITRATION: "it waits for what else there may be to say in the same moment"
 }
 
 
@@ -85,7 +87,7 @@ def frequency_cap(proposal: Proposal, params: FrequencyCapParams) -> No:
     now = proposal.asked.now
     heard = heard_lately(proposal.asked.user, now, params)
     allowance = f"{len(heard)} of at most {params.marketing} in {in_words(params.window)}"
-    named = ", ".join(f"{sent.rule} {when(sent.at)}" for sent in heard)
+    named = ", ".join(f"{sent.rule} {when(sent.at)}{' (held out)' if sent.ghost else ''}" for sent in heard)
     text = f"she has heard enough: {allowance}" + (f" ({named})" if named else "")
     if params.marketing <= 0 or len(heard) < params.marketing:
         return No(text)

@@ -1,8 +1,8 @@
 """Who wanted something that was sold out and can be had again?
 
 Stock of a SKU came back from nothing, and the user has it in the cart or among the favourites, or viewed
-it while it was out. Carts hear of it first, favourites and viewers in later waves. Each return is told
-once; selling out again, or the purchase, ends it.
+it while it was out. Interest from before a purchase of the SKU is settled by it. Carts hear of it first, favourites and
+viewers in later waves. Each return is told once; selling out again, or the purchase, ends it.
 """
 
 from __future__ import annotations

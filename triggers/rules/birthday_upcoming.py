@@ -191,6 +191,7 @@ RULE = Rule(
     wake_at=wake_at,
     holds=holds,
     conditions=conditions,
+    catches_up=True,
     concerns=concerns,
     swayed_by=(  # whatever shows that she is still there
         *get_args(events.Clickstream),

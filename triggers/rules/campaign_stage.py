@@ -262,6 +262,7 @@ RULE = Rule(
     wake_at=wake_at,
     holds=holds,
     conditions=conditions,
+    catches_up=True,
     swayed_by=(*get_args(events.Clickstream), events.Registered),
     refuted_by=(events.OrderPlaced,),
     refuted=refuted,

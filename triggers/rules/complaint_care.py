@@ -57,7 +57,7 @@ def _waiting(asked: Asked, params: Params) -> Candidate | None:
 
 def _low_review(asked: Asked, params: Params) -> Candidate | None:
     user, review = asked.user, asked.event
-    if not isinstance(review, events.ReviewPosted) or not _is_low(asked, params):
+    if asked.late or not isinstance(review, events.ReviewPosted) or not _is_low(asked, params):
         return None
     user.service.note_review(review.event_id, review.ts)
     return Candidate(
@@ -116,7 +116,7 @@ def _case(
 
 def conditions(asked: Asked, params: Params) -> list[Condition]:
     service, review = asked.user.service, asked.event
-    if isinstance(review, events.ReviewPosted) and _is_low(asked, params):
+    if isinstance(review, events.ReviewPosted) and not asked.late and _is_low(asked, params):
         return [so(True, f"a review of {params.low_rating} stars or fewer is posted: {review.rating}")]
     untold = _untold(asked.user)
     if untold:

@@ -2,7 +2,8 @@
 
 Stock of a SKU fell from above to at most `threshold` while it was in the user's cart, favourites or views.
 Carts hear of it at once, favourites and viewers in later waves; never more users than the pieces left
-can bear. Each fall is told once; stock back above the threshold, or the purchase, ends it.
+can bear. Interest from before a purchase of the SKU is settled by it. Each fall is told once; stock back above the
+threshold, or the purchase, ends it.
 """
 
 from __future__ import annotations

@@ -108,6 +108,7 @@ RULE = Rule(
     wake_at=wake_at,
     holds=holds,
     conditions=conditions,
+    catches_up=True,
     refuted_by=(events.OrderCancelled, events.RefundIssued, ReferralUndone),
     refuted=refuted,
     fields={"role": "`referrer` or `referee`: whom this is for", "other": "user id of the other one"},

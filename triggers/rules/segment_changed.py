@@ -2,8 +2,7 @@
 
 Thresholds are those of `rfm` in the settings (state/segments.py). A change is told `settle_for` after it came about if
 it has stood all the while, so nobody flaps between two segments; `from` is what was told before, null for the first.
-As every group is made of segments, a change of group is one of segment too. What comes late changes the segment with
-the next order, session or timer.
+As every group is made of segments, a change of group is one of segment too.
 """
 
 from __future__ import annotations

@@ -43,21 +43,26 @@ def _for_shares(asked: Asked, params: Params) -> Candidate | None:
 
 
 def _for_likes(asked: Asked, params: Params) -> Candidate | None:
-    rung, target = _liked_rung(asked, params), asked.event.target
+    community, target, likes = asked.user.community, asked.event.target, asked.event.likes
+    rung, told = _liked(asked, params)
     if rung == 0:
         return None
-    asked.user.community.note_liked(target, rung)
-    return _reward(asked, params, "likes", asked.event.likes, rung, target)
+    community.note_liked(target, max(rung, told), [each for each in params.like_ladder if each < rung])
+    return _reward(asked, params, "likes", likes, rung, target) if rung > told else None
 
 
-def _liked_rung(asked: Asked, params: Params) -> int:
-    """The rung that the likes of the target have reached, if neither it nor a higher one was told; else 0."""
+def _liked(asked: Asked, params: Params) -> tuple[int, int]:
+    """The rungs that the likes of the target have reached, and of which it was told; 0: none, or nothing reached."""
     community, target = asked.user.community, asked.event.target
     rung = _reached(params.like_ladder, asked.event.likes or 0)
-    told = rung > 0 and any(
-        community.knows_liked(target, each) for each in params.like_ladder if each >= rung
-    )
-    return 0 if told else rung
+    if rung == 0:
+        return 0, 0
+    return rung, max((each for each in params.like_ladder if community.knows_liked(target, each)), default=0)
+
+
+def _has_news(asked: Asked, params: Params) -> bool:
+    rung, told = _liked(asked, params)
+    return rung > told
 
 
 def _reward(asked: Asked, params: Params, kind: str, count: int, rung: int, target: str | None) -> Candidate:
@@ -90,7 +95,7 @@ def conditions(asked: Asked, params: Params) -> list[Condition]:
     rungs, likes = (", ".join(map(str, ladder)) or "none" for ladder in ladders)
     reached = _reached(params.share_ladder, community.shares) > community.shares_told
     own = f"her shares reach a rung that was not told ({rungs}): {community.shares} so far"
-    liked = asked.event is not None and _liked_rung(asked, params) > 0
+    liked = asked.event is not None and _has_news(asked, params)
     return nearest(
         [[shares, so(reached, own)], [shares, so(liked, f"its likes reach one that was not told ({likes})")]],
         own,

@@ -85,6 +85,7 @@ RULE = Rule(
     wake_at=wake_at,
     holds=holds,
     conditions=conditions,
+    catches_up=True,
     concerns=concerns,
     swayed_by=get_args(events.Clickstream),
     fields={"from": "the stage before, null if none was known", "to": "the stage now"},

@@ -101,6 +101,7 @@ RULE = Rule(
     wake_at=wake_at,
     holds=holds,
     conditions=conditions,
+    catches_up=True,
     fields={
         "from": "the tier before",
         "to": "the tier now",

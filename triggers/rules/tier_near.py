@@ -142,6 +142,7 @@ RULE = Rule(
     wake_at=wake_at,
     holds=holds,
     conditions=conditions,
+    catches_up=True,
     refuted_by=(events.OrderPlaced, events.OrderPaid),
     refuted=refuted,
     fields={
