@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
+from console import explain
 from console.options import (
     FAILED,
     WRONG_USAGE,
@@ -212,6 +213,9 @@ def profile(
         print(msgspec.json.encode(found).decode())
     else:
         _print(profile_lines(found, settings.input.currency))
+
+
+app.command(epilog=explain.EXAMPLE)(explain.explain)
 
 
 @app.command(epilog="Example: beckon erase u1 --yes")

@@ -19,7 +19,7 @@ from config.settings import Settings
 from connectors.embedded_redis import EmbeddedRedis
 from connectors.http import StatusServer
 from connectors.slot import Slot
-from flows import assemble, profiles, shop, startup, supervise
+from flows import assemble, explain, profiles, shop, startup, supervise
 from flows import rebuild as work
 from flows.assemble import Choices
 from flows.lookout import Lookout
@@ -147,6 +147,7 @@ def _status_server(settings: Settings, station: Station, redis_url: str) -> Stat
         health=lambda: station.healthy,
         ready=lambda: station.ready,
         profile=lambda user_id: profiles.read_json(settings, redis_url, user_id),
+        explain=lambda user_id, query: explain.read_json(settings, redis_url, user_id, query),
         registry=REGISTRY,
     )
 

@@ -66,7 +66,7 @@ class MemoryLedger:
 
     def peek(self, shard: int) -> Opened:
         kept = self._shard(shard)
-        return Opened(kept.version, dict(kept.marks), scan_from=kept.scan_from)
+        return Opened(kept.version, dict(kept.marks), watermark=kept.watermark, scan_from=kept.scan_from)
 
     def in_use(self) -> set[int]:
         held = self._shards.items()

@@ -105,10 +105,16 @@ class RedisLedger:
         prefix = self.prefix(shard)
         with Guard():
             marks = cast("dict[bytes, bytes]", self._client.hgetall(prefix + "marks"))
-            version, scan_from = cast(
-                "list[bytes | None]", self._client.hmget(prefix + "meta", ["version", "scan_from"])
+            version, scan_from, watermark = cast(
+                "list[bytes | None]",
+                self._client.hmget(prefix + "meta", ["version", "scan_from", "watermark"]),
             )
-        return Opened(int(version or 0), _offsets(marks), scan_from=int(scan_from or -1))
+        return Opened(
+            int(version or 0),
+            _offsets(marks),
+            watermark=-1 if watermark is None else int(watermark),
+            scan_from=int(scan_from or -1),
+        )
 
     def in_use(self) -> set[int]:
         found = set()

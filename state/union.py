@@ -32,6 +32,7 @@ _PARTS = (
     "patterns",
     "standing",
     "replies",
+    "history",
 )
 
 

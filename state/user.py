@@ -17,6 +17,7 @@ from state.cart import Cart
 from state.community import Community
 from state.contact import Contact, Pending
 from state.favourites import Favourites
+from state.history import History
 from state.identity import Ties
 from state.lifecycle import Lifecycle
 from state.membership import Membership
@@ -64,6 +65,7 @@ class User(Struct, array_like=True, gc=False):
     own_standing: Standing | None = None
     own_stanzas: dict[str, int] | None = None
     own_replies: Replies | None = None
+    own_history: History | None = None
 
     # Most people look around and no more: a part that nobody has asked for costs nothing, in memory or in
     # Redis (nil). It comes into being when first asked for; the `own_` names look without asking.
@@ -183,6 +185,12 @@ class User(Struct, array_like=True, gc=False):
         if self.own_replies is None:
             self.own_replies = Replies()
         return self.own_replies
+
+    @property
+    def history(self) -> History:
+        if self.own_history is None:
+            self.own_history = History()
+        return self.own_history
 
     @property
     def alias_of(self) -> str | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from state.contact import PENDING_LIMIT, Pending, Sent
+from triggers.history import keep
 from triggers.plan import Armed, Gates, Plan
 from triggers.policy.channel import choose_channel
 from triggers.policy.gate import Proposal
@@ -106,7 +107,7 @@ def revive(pending: Pending, user_id: str) -> Candidate:
 
 
 def record(candidate: Candidate, outcome: Outcome, asked: Asked) -> Decision:
-    return Decision(candidate, outcome, asked.now, inputs_of(asked))
+    return keep(asked.user, Decision(candidate, outcome, asked.now, inputs_of(asked)))
 
 
 def inputs_of(asked: Asked) -> dict[str, Any]:
@@ -171,7 +172,8 @@ def _settle(
     if isinstance(refusal, Suppress) and refusal.detail:
         inputs["detail"] = refusal.detail
     made = proposal.variant, proposal.offer_until
-    decisions.append(Decision(candidate, outcome, asked.now, inputs, *made, armed.number))
+    decision = Decision(candidate, outcome, asked.now, inputs, *made, armed.number)
+    decisions.append(keep(asked.user, decision))
     return passed
 
 

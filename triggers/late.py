@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from state.user import User
+from triggers.history import keep
 from triggers.plan import Armed, Plan
 from triggers.trigger import Asked, Candidate, Decision, Retract
 from triggers.waiting import arm, goes_on, wait_no_longer, waiting_by
@@ -41,7 +42,8 @@ def retract(user: User, event: Any, plan: Plan, decisions: list[Decision]) -> No
                 skus=tuple(sent.skus),
             )
             inputs = {"cause": event.event_id, "due": sent.due}
-            decisions.append(Decision(candidate, Retract(sent.id, sent.channel), event.ts, inputs))
+            taken_back = Decision(candidate, Retract(sent.id, sent.channel), event.ts, inputs)
+            decisions.append(keep(user, taken_back))
 
 
 def pass_over(armed: Armed, asked: Asked, plan: Plan) -> list[Candidate]:

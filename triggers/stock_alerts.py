@@ -13,9 +13,10 @@ from msgspec import Struct
 from state import events
 from state.calendar import Duration
 from state.contact import Alert, Sent
-from state.interest import bought_at, interest_in
+from state.interest import bought_at, interest_in, interests
 from state.user import User
-from triggers.trigger import Asked, Candidate, Claim
+from triggers.trigger import Asked, Candidate, Claim, Condition
+from triggers.why import after, listed, nearest, so, when
 
 INTEREST_EVENTS = (*get_args(events.Clickstream), events.OrderPlaced, events.OrderCancelled)
 WORDS = {"cart": "in the cart", "favourite": "among the favourites", "viewed": "lately viewed"}
@@ -51,6 +52,25 @@ def take_alert(asked: Asked, edge: str, waves: Waves, watched_for: Duration) -> 
         if _was_interested(alert, watched_for):
             return alert
     return None
+
+
+def alert_conditions(
+    asked: Asked, edge: str, waves: Waves, watched_for: Duration, what: str
+) -> list[Condition]:
+    """What must be so for `take_alert` to find one; `what` the edge is, in words."""
+    user = asked.user
+    groups = [
+        [
+            so(True, f"{what}: {a.sku}, {a.available} there {when(a.at)}, {WORDS[a.interest]}"),
+            so(_was_interested(a, watched_for), f"a view counts: the last {when(a.seen_at)}"),
+            so(_is_due(asked, a, waves), f"{after(waves.of(a.interest))}, its wave", told_at(a, waves)),
+        ]
+        for a in user.contact.alerts
+        if a.edge == edge
+    ]
+    cared_for = sorted(interests(user).items(), key=lambda each: (-each[1], each[0]))
+    stock = listed([f"{sku} has {_pieces(asked, sku)}" for sku, _ in cared_for])
+    return nearest(groups, f"{what}, each time told once: {stock or 'there is none'}")
 
 
 def wanted(user: User, candidate: Candidate, waves: Waves) -> bool:
@@ -95,6 +115,11 @@ def _available_since(asked: Asked, sku: str, edge_at: int) -> int | None:
 
 def _edge_at(candidate: Candidate, waves: Waves) -> int:
     return candidate.at - waves.of(candidate.fields["interest"])
+
+
+def _pieces(asked: Asked, sku: str) -> str:
+    item = asked.facts(sku)
+    return "unknown stock" if item is None or item.available is None else str(item.available)
 
 
 def _is_due(asked: Asked, alert: Alert, waves: Waves) -> bool:

@@ -182,6 +182,17 @@ class Asked(Struct, frozen=True, gc=False):
         return self.event is not None and self.event.ts < self.now
 
 
+class Condition(Struct, frozen=True, gc=False):
+    """One thing that must be so for a rule to speak, in plain words with the user's own numbers.
+
+    `at`: when time alone makes it so, or may, if nothing else happens; None of what is so or needs an event.
+    """
+
+    text: str
+    met: bool
+    at: int | None = None
+
+
 Kinds = tuple[type, ...] | Callable[[Any], tuple[type, ...]]
 
 
@@ -200,6 +211,9 @@ class Rule(Struct, frozen=True, kw_only=True):
       `user.decided_at` is at least the moment of asking.
     - `holds(asked, candidate, params)`: asked at the moment of sending, also after a deferral: None if the
       facts still stand, else the reason they do not.
+    - `conditions(asked, params)`: what must be so for `evaluate` to speak, as it asks it: all of it is met exactly when
+      there is a candidate. What `wake_at` waits for is among them. It is asked by a person who wants to know why, also
+      without an event; it changes nothing.
     - `concerns(user, event)`: a cheap look at frequent events; False spares the rule both questions.
     - `on` and `refuted_by` may be functions of the params, of a rule whose parameters name events.
     - `audience(event, params)`: of a call to many in `on` (state/calls.py), to whose ears it must come
@@ -223,6 +237,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     evaluate: Callable[[Asked, Any], Candidate | None]
     wake_at: Callable[[User, Any, FoldParams], int | None] | None = None
     holds: Callable[[Asked, Candidate, Any], Reason | None]
+    conditions: Callable[[Asked, Any], list[Condition]]
     concerns: Callable[[User, Any], bool] | None = None
     audience: Callable[[Any, Any], str | None] | None = None
     reaches: Callable[[User, Any, Any], bool] | None = None

@@ -168,10 +168,10 @@ def test_what_is_kept_can_be_seen_without_owning_it(ledger: Store) -> None:
     version = ledger.open(1, "a", "p").version
     ledger.open(3, "a", "p")
     assert ledger.in_use() == set()
-    assert commit_one(ledger, 1, Commit("a", version, {"orders/1": 7}, scan_from=4))
+    assert commit_one(ledger, 1, Commit("a", version, {"orders/1": 7}, watermark=9, scan_from=4))
     ledger.record({"group": "g"})
     assert ledger.in_use() == {1}
-    assert ledger.peek(1) == Opened(version + 1, {"orders/1": 7}, scan_from=4)
+    assert ledger.peek(1) == Opened(version + 1, {"orders/1": 7}, watermark=9, scan_from=4)
     assert (ledger.peek(0).marks, ledger.peek(0).scan_from) == ({}, -1)
     assert commit_one(ledger, 1, Commit("a", version + 1, {"orders/1": 8})), "looking fenced nobody"
 

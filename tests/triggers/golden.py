@@ -27,6 +27,7 @@ A file is a list of cases:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache, reduce
 from pathlib import Path
@@ -93,11 +94,13 @@ def cases_of(path: Path) -> list[Case]:
     return msgspec.convert(yaml.safe_load(path.read_text()), list[Case])
 
 
-def run(case: Case, rules: dict[str, dict[str, Any]]) -> list[Decision]:
-    """Play the case with these rules on, each with its overrides."""
+def run(
+    case: Case, rules: dict[str, dict[str, Any]], look: Callable[[Plan], Plan] = lambda plan: plan
+) -> list[Decision]:
+    """Play the case with these rules on, each with its overrides; `look` may put something around the plan."""
     base = millis(datetime.fromisoformat(case.base))
     fold = _fold(case.fold)
-    shop = Shop(plan_of(rules, case.policy, fold), lateness=Duration.parse(case.lateness))
+    shop = Shop(look(plan_of(rules, case.policy, fold)), lateness=Duration.parse(case.lateness))
     arrivals = []
     for number, written in enumerate(case.events, start=1):
         fields: dict[str, Any] = {"event_id": f"e{number}", **written}

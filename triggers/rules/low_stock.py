@@ -17,6 +17,7 @@ from triggers.stock_alerts import (
     INTEREST_EVENTS,
     WORDS,
     Waves,
+    alert_conditions,
     bought_by_then,
     left,
     left_since,
@@ -26,7 +27,7 @@ from triggers.stock_alerts import (
     told_at,
     wanted,
 )
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
 
 NAME = "low_stock"
 
@@ -80,6 +81,11 @@ def refuted(user: User, event: events.OrderPlaced, sent: Sent, params: Params) -
     return bought_by_then(user, event, sent, params.waves)
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    what = f"stock of a thing she cares about falls to {params.threshold} or fewer"
+    return alert_conditions(asked, "low", params.waves, params.watched_for, what)
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -89,6 +95,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     swayed_by=INTEREST_EVENTS,
     refuted_by=(events.OrderPlaced,),
     refuted=refuted,

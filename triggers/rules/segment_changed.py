@@ -14,7 +14,8 @@ from state.calendar import Duration, earliest, in_words
 from state.folding import FoldParams
 from state.segments import flags_of, group_of, next_change_at, segment_name
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import so, when
 
 NAME = "segment_changed"
 
@@ -83,6 +84,20 @@ def concerns(user: User, event: Any) -> bool:
     )
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user, fold, now = asked.user, asked.fold, asked.user.decided_at
+    flags, known = flags_of(user, now, fold.segments, fold.days), user.standing
+    changes_at = next_change_at(user, fold.segments, fold.days)
+    names = f"{segment_name(known.flags) or 'none'}: now {segment_name(flags) or 'none'}"
+    differs = so(flags != known.flags, f"the segment is another than the one told, {names}", changes_at)
+    if not differs.met:
+        return [differs]
+    since = now if known.since is None or flags != known.coming else known.since
+    due = since + params.settle_for
+    stood = f"it has stood for {in_words(params.settle_for)}, since {when(since)}"
+    return [differs, so(asked.passed(due), stood, earliest(due, changes_at))]
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -98,6 +113,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     concerns=concerns,
     swayed_by=(events.SessionStarted,),
     fields={

@@ -14,7 +14,8 @@ from state.calendar import Duration, in_words
 from state.contact import Sent
 from state.folding import FoldParams
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import last_order, so, time_is, when
 
 NAME = "winback"
 
@@ -86,6 +87,25 @@ def _answered(user: User, params: Params) -> bool:
     return (user.activity.last_visit_at or 0) > (user.rfm.last_order_at or 0) + params.after[0]
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user = asked.user
+    anchor, last_order_at = user.orders.last_counted, user.rfm.last_order_at
+    if anchor is None or last_order_at is None:
+        return [so(False, f"an order counts: {last_order(user)}")]
+    done, steps = user.contact.step_of(NAME, anchor), len(params.after)
+    found = [
+        so(True, f"an order counts: the last {when(last_order_at)}"),
+        so(done < steps, f"of the {steps} steps one is left: {done} told"),
+    ]
+    if done > 0:
+        opened = when(last_order_at + params.after[0])
+        found.append(so(not _answered(user, params), f"no visit and no order since step 1 was due, {opened}"))
+    if done < steps:
+        silence = f"no order for {in_words(params.after[done])}: step {done + 1}"
+        found.append(time_is(asked, last_order_at + params.after[done], silence))
+    return found
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -95,6 +115,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     swayed_by=get_args(events.Clickstream),
     refuted_by=(*get_args(events.Clickstream), events.OrderPlaced, events.OrderPaid),
     refuted=refuted,
