@@ -13,12 +13,12 @@ from connectors import metrics
 INTRODUCTION = """\
 # Metrics
 
-Made from `connectors/metrics.py` by `python -m connectors.metrics_doc > docs/metrics.md`. How to read them, and what each
-alert asks for: [operations.md](operations.md).
+Made from `connectors/metrics.py` by `python -m connectors.metrics_doc > docs/metrics.md`. How to read them, and what
+each alert asks for: [operations.md](operations.md).
 
-Every process has its own at `/metrics`. Labels come from the settings or from closed lists, never from events: no user,
-SKU or key. Gauges are set once a second; those that say *census* every `engine.census_every`, from a random sample of at
-most `engine.census_keys` keys of Redis. A histogram has `_bucket`, `_sum` and `_count`.
+Every process has its own at `/metrics`. Labels come from the settings or from closed lists, never from events: no
+user, SKU or key. Gauges are set once a second; those that say *census* every `engine.census_every`, from a random
+sample of at most `engine.census_keys` keys of Redis. A histogram has `_bucket`, `_sum` and `_count`.
 
 """
 
