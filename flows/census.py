@@ -29,7 +29,7 @@ log = structlog.get_logger("census")
 WITHIN = {"day": DAY, "week": 7 * DAY, "month": 30 * DAY}
 STAGES = ("visitor", *get_args(Stage))
 SEGMENT_NAMES = ("none", *SEGMENTS.values())
-_KEYS_AT_ONCE = 200  # about a millisecond of users; after it the flow has its turn
+_KEYS_AT_ONCE = 100  # at most a millisecond of users; after it the flow has its turn
 _PAUSE_SECONDS = 0.05
 _FIRST_SECONDS = 5.0  # who has just started it wants to see something
 

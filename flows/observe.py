@@ -41,7 +41,6 @@ class Observer:
         self._source = source
         self._looked_at = 0.0
         self._read_to: dict[str, float] = {}  # by role, Unix seconds
-        self._oldest: dict[int, tuple[tuple[str, int | None, str], float]] = {}  # by shard, since when
         self._shown: set[tuple[str, ...]] = set()
         metrics.LAST_COMMIT.set_to_current_time()
 
@@ -60,9 +59,7 @@ class Observer:
             return
         if not held:
             metrics.LAST_COMMIT.set_to_current_time()
-        metrics.OUTBOX_ENTRIES.set(sum(len(shard.outbox) for shard in held))
         self._look_at_inputs(batches, held)
-        self._look_at_outboxes(held, time.time())
 
     def _look_at_inputs(self, batches: Iterable[ShardBatch], held: Collection[Shard]) -> None:
         """Watermark and lag; those of shards that went elsewhere must not stand there for ever."""
@@ -87,16 +84,39 @@ class Observer:
         now = time.time()
         return max(0.0, now - self._read_to.get(role, now))
 
-    def _look_at_outboxes(self, held: Collection[Shard], now: float) -> None:
-        known, self._oldest = self._oldest, {}
-        for shard in held:
-            entry = shard.outbox.oldest
-            if entry is not None:
-                which = (entry.topic, entry.partition, entry.id)
-                before = known.get(shard.number)
-                since = before[1] if before is not None and before[0] == which else now
-                self._oldest[shard.number] = which, since
-        metrics.OUTBOX_OLDEST.set(min((since for _, since in self._oldest.values()), default=now))
+
+class Backlog:
+    """How much waits to be published, and since when, as of each scrape: a publisher that hangs must show it.
+
+    While the shards are given up (`waiting`) what they had is still not out.
+    """
+
+    def __init__(self, shards: Callable[[], Collection[Shard]], waiting: Callable[[], bool]) -> None:
+        self._shards = shards
+        self._waiting = waiting
+        self._entries = 0
+        self._oldest: dict[int, tuple[tuple[str, int | None, str], float]] = {}  # by shard, since when
+
+    def entries(self) -> float:
+        held = self._shards()
+        if held or not self._waiting():
+            self._entries = sum(len(shard.outbox) for shard in held)
+        return self._entries
+
+    def since(self) -> float:
+        """Unix seconds of when the oldest was first seen there; now where none waits."""
+        held, now = self._shards(), time.time()
+        if held or not self._waiting():
+            known, found = self._oldest, {}
+            for shard in held:
+                entry = shard.outbox.oldest
+                if entry is not None:
+                    which = (entry.topic, entry.partition, entry.id)
+                    before = known.get(shard.number)
+                    seen = before is not None and before[0] == which
+                    found[shard.number] = which, before[1] if before is not None and seen else now
+            self._oldest = found
+        return min((since for _, since in self._oldest.values()), default=now)
 
 
 _ORDER_EVENTS = frozenset(get_args(events.Orders))  # and no dead letter
@@ -121,10 +141,15 @@ def _applied_to(queue: LaneQueue) -> float:
     return at / 1000
 
 
-def show_readiness(ready: Callable[[], bool], shards: Callable[[], int]) -> None:
-    """Asked at every scrape: while the flow waits for a server nobody would set them."""
+def show_at_scrape(
+    shards: Callable[[], Collection[Shard]], ready: Callable[[], bool], waiting: Callable[[], bool]
+) -> None:
+    """What must be true also while the flow waits for a server, or hangs, and nobody looks."""
+    backlog = Backlog(shards, waiting)
     metrics.READY.set_function(lambda: float(ready()))
-    metrics.SHARDS_OWNED.set_function(lambda: float(shards()))
+    metrics.SHARDS_OWNED.set_function(lambda: float(len(shards())))
+    metrics.OUTBOX_ENTRIES.set_function(backlog.entries)
+    metrics.OUTBOX_OLDEST.set_function(backlog.since)
 
 
 def show_rules(plan: Plan) -> None:

@@ -82,7 +82,11 @@ def _run_one(settings: Settings, redis_url: str, stop: Stop, choices: Choices) -
         stack.callback(publisher.close)
         station = assemble.station_of(settings, source, ledger, publisher, choices)
         if settings.http.enabled:
-            observe.show_readiness(lambda: station.ready[0], lambda: len(station.shards))
+            observe.show_at_scrape(
+                lambda: list(station.shards.values()),
+                ready=lambda: station.ready[0],
+                waiting=lambda: station.trouble is not None,
+            )
             if settings.state.kind == "redis":
                 stack.enter_context(_census(settings, station, redis_url))
             server = stack.enter_context(_status_server(settings, station, redis_url))

@@ -4,18 +4,15 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import yaml
 
 from connectors.metrics_doc import declared, metrics_markdown
+from tests.alerts import ALERTS, RULES
 from tests.test_house import ROOT
 
-RULES: Final = ROOT / "deploy" / "prometheus" / "alerts.yml"
-ALERTS: Final[dict[str, dict[str, Any]]] = {
-    rule["alert"]: rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]
-}
 WANTED: Final = {
     *(
         "Down",
@@ -69,7 +66,7 @@ def test_an_alert_says_how_urgent_it_is_and_has_its_entry_in_the_runbook(name: s
     assert alert["annotations"]["summary"].endswith(".")
     assert alert["annotations"]["runbook_url"] == f"docs/operations.md#{name.lower()}"
     entry = RUNBOOK.partition(f"### {name}\n")[2].partition("\n### ")[0]
-    assert re.findall(r"^\*\*(.+?)\*\*: \S", entry, re.MULTILINE) == ["Means", "Look at", "Do"]
+    assert re.findall(r"^- \*\*(.+?)\*\*: \S", entry, re.MULTILINE) == ["Means", "Look at", "Do"]
 
 
 def test_the_runbook_knows_no_alert_that_is_not_there() -> None:
@@ -110,7 +107,7 @@ def test_panels_named_in_the_page_exist() -> None:
         for title in re.findall(r'"title": "([^"]+)"', Path(path).read_text())
     }
     page = (ROOT / "docs" / "operations.md").read_text()
-    named = re.findall(r"(?<!\*)\*([A-Z][^*\n]+)\*(?!\*)", page)
+    named = re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", re.sub(r"\s+", " ", page))
     assert len(named) > 20
     missing = [name for name in named if not any(title.startswith(name) for title in titles)]
     assert not missing

@@ -12,7 +12,7 @@ from connectors.file_log import FileLog
 from connectors.log import InputLog
 from connectors.publisher import Progress, Resumed
 from flows.merge import Merge
-from flows.observe import Observer, note_orders, note_reopened
+from flows.observe import Backlog, Observer, note_orders, note_reopened
 from flows.shard import Shard, ShardBatch
 from state.events import TOPICS, Line, OrderPaid, OrderPlaced
 from state.ledger import Opened
@@ -124,25 +124,30 @@ def test_a_shard_that_went_elsewhere_is_shown_no_more(clock: Clock, source: Inpu
     assert value("watermark_timestamp_seconds", shard="1") is None
 
 
-def test_the_longest_wait_in_the_outbox_is_that_of_the_record_at_its_head(
-    clock: Clock, source: InputLog
-) -> None:
-    observer, shard = Observer(source), shard_of()
-    look(observer, shard)
-    assert value("outbox_oldest_timestamp_seconds") == BEGINNING
+def test_the_longest_wait_in_an_outbox_is_that_of_the_record_at_its_head(clock: Clock) -> None:
+    held, waiting = [shard_of()], False
+    backlog = Backlog(lambda: held, lambda: waiting)
+    assert (backlog.entries(), backlog.since()) == (0, BEGINNING)
     clock.go_on(2)
     for name in ("first", "second"):
-        shard.write("triggers", name, b"u", b"{}", [])
-    look(observer, shard)
+        held[0].write("triggers", name, b"u", b"{}", [])
+    assert (backlog.entries(), backlog.since()) == (2, BEGINNING + 2)
     clock.go_on(60)
-    look(observer, shard)
-    assert value("outbox_oldest_timestamp_seconds") == BEGINNING + 2
-    assert value("outbox_entries") == 2
-    shard.outbox.fresh.pop(0)  # out
-    look(observer, waiting=True)
-    clock.go_on(2)
-    look(observer, shard)
-    assert value("outbox_oldest_timestamp_seconds") == BEGINNING + 64
+    assert backlog.since() == BEGINNING + 2
+    held[0].outbox.fresh.pop(0)  # out
+    assert (backlog.entries(), backlog.since()) == (1, BEGINNING + 62)
+
+
+def test_what_was_in_an_outbox_that_was_given_up_still_waits_unless_others_have_it(clock: Clock) -> None:
+    held, waiting = [shard_of()], True
+    backlog = Backlog(lambda: held, lambda: waiting)
+    held[0].write("triggers", "first", b"u", b"{}", [])
+    assert (backlog.entries(), backlog.since()) == (1, BEGINNING)
+    held.clear()
+    clock.go_on(60)
+    assert (backlog.entries(), backlog.since()) == (1, BEGINNING)
+    waiting = False
+    assert (backlog.entries(), backlog.since()) == (0, BEGINNING + 60)
 
 
 def test_a_process_that_is_well_and_has_no_shard_is_not_stale(clock: Clock, source: InputLog) -> None:

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import redis
 
+from tests.alerts import ALERTS, hastened
 from tests.integration.installation import Installation, eventually
 from tests.integration.test_status import ask
 from tests.servers.ports import free_port
 from tests.servers.prometheus import PrometheusServer
 from tests.servers.redis import RedisServer
-from tests.test_alerts import ALERTS
 from tests.test_deploy import DASHBOARDS, expressions
 
 WATCHED_SECONDS = 90.0  # at most; until every panel shows something
@@ -35,20 +35,8 @@ EMPTY: Mapping[str, str] = {
 }
 """Metrics whose panels may be empty in such a run, with the reason."""
 
-FASTER = {
-    "[1h]": "[8s]",
-    "[15m]": "[30s]",
-    "[10m]": "[15s]",
-    "[5m]": "[5s]",
-    "[1d]": "[5s]",
-    "offset 1w": "offset 10s",
-    "> 60": "> 4",
-    "> 300": "> 4",
-    "> 24": "> 1",
-    "> 5": "> 2",
-}
 KAFKA_ONLY = {"OutboxStuck", "PublishUnknown", "RedisRollback"}
-"""Seen by their cause in rows of `make chaos`: docs/operations.md."""
+"""Provoked by `make chaos ARGS="--rows w"`."""
 
 
 @pytest.fixture
@@ -165,18 +153,6 @@ def test_alerts_fire_when_something_is_wrong(
         assert not re.findall(r"\b(?:early|late)[\w-]+", said)
         assert f'"trace_id": "{TRACE}"' in said
     assert fired >= set(ALERTS) - KAFKA_ONLY
-
-
-def hastened() -> dict[str, Any]:
-    """The rules as they are, with seconds for their minutes."""
-    rules = []
-    for alert in ALERTS.values():
-        expression = alert["expr"]
-        for slow, fast in FASTER.items():
-            expression = expression.replace(slow, fast)
-        assert not re.search(r"\d[mhdw]\b", expression), f"say how {alert['alert']} is made faster"
-        rules.append({**alert, "expr": expression, "for": "2s"})
-    return {"groups": [{"name": "hastened", "rules": rules}]}
 
 
 def register(log: Path, name: str, *, ago: float) -> None:
