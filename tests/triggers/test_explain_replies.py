@@ -7,7 +7,7 @@ from state.calendar import DAY, HOUR
 from tests.state.history import USER
 from tests.triggers.golden import plan_of
 from tests.triggers.shop import Shop
-from tests.triggers.test_explain import DAYTIME, T0, carted, explained, texts, yes
+from tests.triggers.test_explain import CART, DAYTIME, T0, carted, explained, texts, yes
 from triggers.explain import explain
 from triggers.plan import Plan
 from triggers.policy.words import REASONS
