@@ -190,7 +190,8 @@ class Rule(Struct, frozen=True, kw_only=True):
       `user.decided_at` is at least the moment of asking.
     - `holds(asked, candidate, params)`: asked at the moment of sending, also after a deferral: None if the
       facts still stand, else the reason they do not.
-    - `concerns(user, event)`: a cheap look at frequent events; False spares the rule both questions.
+    - `concerns(user, event)`: a cheap look at frequent events; False spares the rule both questions. It is asked
+      before the event is folded too, whether what is due must come first, and must then answer the same.
     - `on` and `refuted_by` may be functions of the params, of a rule whose parameters name events.
     - `audience(event, params)`: of a call to many in `on` (state/calls.py), to whose ears it must come
       (state/audience.py); None: nobody's.
