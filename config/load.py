@@ -95,7 +95,8 @@ def plan_of(settings: Settings, stanzas: Stanzas = NONE_KEPT) -> Plan:
     """Which rules and gates are on, as the triggers know it; `stanzas` are those that the rules have had."""
     gates = {gate.name: getattr(settings.policy, gate.name) for gate in GATES}
     on = settings.policy.enabled
-    return Plan(fold_of(settings), settings.rules, gates, policy_enabled=on, stanzas=stanzas)
+    policy = {**gates, "channel": settings.policy.channel}
+    return Plan(fold_of(settings), settings.rules, policy, policy_enabled=on, stanzas=stanzas)
 
 
 def fold_of(settings: Settings) -> FoldParams:

@@ -13,6 +13,7 @@ from state.redis_safety import Risk
 from state.segments import SegmentParams
 from state.tiers import MembershipParams
 from triggers.policy.arbitration import ArbitrationParams
+from triggers.policy.channel import ChannelParams
 from triggers.policy.consent import ConsentParams
 from triggers.policy.frequency_cap import FrequencyCapParams
 from triggers.policy.holdout import HoldoutParams
@@ -159,6 +160,7 @@ class Demo(Section, frozen=True):
 class Policy(Section, frozen=True):
     enabled: bool
     consent: ConsentParams
+    channel: ChannelParams
     stop_list: StopListParams
     quiet_hours: QuietHoursParams
     frequency_cap: FrequencyCapParams

@@ -47,8 +47,10 @@ class Outgoing:
                 self._write_retraction(shard, user, decision, outcome, traceparent)
                 metrics.RETRACTED.labels(rule=rule).inc()
             record, key = decision_record(decision), user.user_id.encode()
-            # A deferred candidate is decided again later: one record each time, whatever the verdict.
+            # A deferred candidate is decided again, perhaps in the same moment: one record each time.
             record_id = f"{decision.candidate.id}/{decision.at}"
+            if isinstance(outcome, Defer):
+                record_id = f"{record_id}/{outcome.reason}"
             if isinstance(outcome, Retract):
                 record_id = f"{retraction_id(outcome.trigger_id)}/decision"
             shard.write("decisions", record_id, key, record, JSON, user_id=user.user_id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,7 +25,7 @@ __all__ = ["RedisLedger", "StoreUnavailable"]
 _HERE = Path(__file__).parent
 _SAFETY_SECONDS = 10.0  # so often a running process looks whether Redis is still safe
 
-_pack_entry = msgspec.msgpack.Encoder().encode
+_pack = msgspec.msgpack.Encoder().encode
 _unpack_entry = msgspec.msgpack.Decoder(Entry).decode
 
 
@@ -139,43 +140,12 @@ class RedisLedger:
         )
 
     def begin_commit(self, shard: int, commit: Commit) -> None:
-        args: list[Any] = [
-            commit.owner,
-            commit.version,
-            commit.clock,
-            commit.watermark,
-            commit.seq,
-            commit.trim,
-            commit.trimmed_to,
-            commit.scan_from,
-        ]
-        due = {user: at for user, at in commit.timers.items() if at is not None}
-        ended = [user for user, at in commit.timers.items() if at is None]
-        called = {name: blob for name, blob in commit.calls.items() if blob is not None}
-        over = [name for name, blob in commit.calls.items() if blob is None]
-        args += [self._ttl, self._watch_ttl, self._watch_limit, self._audience_limit]
-        args += [len(commit.marks), len(commit.users), len(due), len(ended)]
-        args += [len(commit.watchers), len(commit.unwatch), len(commit.items), len(commit.outbox)]
-        args += [len(commit.joins), len(commit.leaves), len(called), len(over)]
-        for pair in commit.marks.items():
-            args += pair
-        for user in commit.users.items():
-            args += user
-        for name, at in due.items():
-            args += (at, name)
-        args += ended
-        for sku, name, at in commit.watchers:
-            args += (sku, at, name)
-        for gone in commit.unwatch:
-            args += gone
-        for item in commit.items.items():
-            args += item
-        args += [_pack_entry(entry) for entry in commit.outbox]
-        for membership in (*commit.joins, *commit.leaves):
-            args += membership
-        for call in called.items():
-            args += call
-        args += over
+        args = (
+            *(commit.owner, commit.version, commit.clock, commit.watermark, commit.seq, commit.trim),
+            *(commit.trimmed_to, commit.scan_from),
+            *(self._ttl, self._watch_ttl, self._watch_limit, self._audience_limit),
+            *_change(commit),
+        )
         with Guard():
             if self._pipe is None:
                 self._pipe = self._client.connection_pool.get_connection()
@@ -226,10 +196,13 @@ class RedisLedger:
                 found = [timer for timer in found if timer[1] < last] + list(ties)
         return [(int(due), user.decode()) for user, due in found]
 
-    def load_watchers(self, shard: int, sku: str, limit: int) -> list[str]:
+    def load_watchers(self, asked: Sequence[tuple[int, str]], limit: int) -> list[list[str]]:
         with Guard():
-            found = cast("Any", self._client.zrevrange(f"{self.prefix(shard)}w:{sku}", 0, limit - 1))
-        return [user.decode() for user in found]
+            pipe = self._client.pipeline(transaction=False)
+            for shard, sku in asked:
+                pipe.zrevrange(f"{self.prefix(shard)}w:{sku}", 0, limit - 1)
+            found = pipe.execute()
+        return [[user.decode() for user in users] for users in found]
 
     def load_audience(self, shard: int, audience: str, after: str, limit: int) -> list[str]:
         first = f"({after}" if after else "-"
@@ -276,6 +249,28 @@ class RedisLedger:
             self._pipe.disconnect()
             self._client.connection_pool.release(self._pipe)
             self._pipe = None
+
+
+def _change(commit: Commit) -> tuple[bytes, bytes]:
+    """What changes, as commit.lua takes it apart, and all blobs in the order in which their sizes are there."""
+    entries = [_pack(entry) for entry in commit.outbox]
+    calls = {name: blob for name, blob in commit.calls.items() if blob is not None}
+    change = (
+        [*chain.from_iterable(commit.marks.items())],
+        *([*commit.users], [*map(len, commit.users.values())]),
+        [word for user, at in commit.timers.items() if at is not None for word in (at, user)],
+        [user for user, at in commit.timers.items() if at is None],
+        commit.watchers,
+        commit.unwatch,
+        *([*commit.items], [*map(len, commit.items.values())]),
+        [*map(len, entries)],
+        commit.joins,
+        commit.leaves,
+        *([*calls], [*map(len, calls.values())]),
+        [name for name, blob in commit.calls.items() if blob is None],
+    )
+    blobs = (*commit.users.values(), *commit.items.values(), *entries, *calls.values())
+    return _pack(change), b"".join(blobs)
 
 
 def _offsets(marks: Mapping[bytes, bytes]) -> dict[str, int]:

@@ -31,6 +31,7 @@ _PARTS = (
     "scenes",
     "patterns",
     "standing",
+    "replies",
 )
 
 

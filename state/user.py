@@ -23,6 +23,7 @@ from state.membership import Membership
 from state.orders import Orders
 from state.patterns import Patterns
 from state.purchases import Purchases
+from state.replies import Replies
 from state.rfm import Rfm
 from state.scenes import Scenes
 from state.service import Service
@@ -45,7 +46,7 @@ class User(Struct, array_like=True, gc=False):
     due: int | None = None
     seen: bytes = b""
     activity: Activity = msgspec.field(default_factory=Activity)
-    lifecycle: Lifecycle = msgspec.field(default_factory=Lifecycle)
+    own_lifecycle: Lifecycle | None = None
     own_rfm: Rfm | None = None
     own_orders: Orders | None = None
     own_cart: Cart | None = None
@@ -62,9 +63,16 @@ class User(Struct, array_like=True, gc=False):
     own_patterns: Patterns | None = None
     own_standing: Standing | None = None
     own_stanzas: dict[str, int] | None = None
+    own_replies: Replies | None = None
 
     # Most people look around and no more: a part that nobody has asked for costs nothing, in memory or in
     # Redis (nil). It comes into being when first asked for; the `own_` names look without asking.
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        if self.own_lifecycle is None:
+            self.own_lifecycle = Lifecycle()
+        return self.own_lifecycle
 
     @property
     def rfm(self) -> Rfm:
@@ -169,6 +177,12 @@ class User(Struct, array_like=True, gc=False):
 
     def stanza_of(self, rule: str) -> int:
         return 0 if self.own_stanzas is None else self.own_stanzas.get(rule, 0)
+
+    @property
+    def replies(self) -> Replies:
+        if self.own_replies is None:
+            self.own_replies = Replies()
+        return self.own_replies
 
     @property
     def alias_of(self) -> str | None:

@@ -122,8 +122,7 @@ def inputs_of(asked: Asked) -> dict[str, Any]:
 
 
 def _proposal(candidate: Candidate, armed: Armed, asked: Asked, plan: Plan, *, waited: bool) -> Proposal:
-    consent = plan.policy.get("consent") if plan.gates else None
-    channel = choose_channel(asked.user, candidate.channels or armed.params.channels, consent)
+    channel = choose_channel(asked, candidate, armed.params, plan.policy, gated=bool(plan.gates))
     return Proposal(asked, candidate, armed.params, channel, waited)
 
 
@@ -169,6 +168,8 @@ def _settle(
         _note(proposal, armed, ghost=refusal is not None)
     outcome = Publish(proposal.channel) if refusal is None else refusal
     inputs = {**inputs_of(asked), "stanza": armed.fingerprint}
+    if isinstance(refusal, Suppress) and refusal.detail:
+        inputs["detail"] = refusal.detail
     made = proposal.variant, proposal.offer_until
     decisions.append(Decision(candidate, outcome, asked.now, inputs, *made, armed.number))
     return passed
@@ -184,6 +185,7 @@ def _note(proposal: Proposal, armed: Armed, *, ghost: bool) -> None:
         sent.anchor, sent.due, sent.skus = candidate.anchor, candidate.at, list(candidate.skus)
         sent.instant, sent.stanza = asked.event is not None, armed.number
     contact.note_sent(sent)
+    asked.user.replies.note(sent)
     if candidate.offer is not None and proposal.offer_until is not None:
         contact.note_offer(need_of(candidate, armed.params), candidate.offer, proposal.offer_until, asked.now)
 

@@ -88,6 +88,11 @@ class Plan:
             events.ConsentChanged,
             events.ComplaintOpened,  # the stop list
             events.ComplaintClosed,
+            events.MessageDelivered,  # who does not answer, by which habit, where nothing gets through
+            events.MessageOpened,
+            events.MessageClicked,
+            events.MessageBounced,
+            events.OrderPlaced,  # the answer to a message, perhaps
         ):
             self._swayed[kind] = set(self.armed)
         for name, armed in self.armed.items():
@@ -114,13 +119,14 @@ class Plan:
             return armed
         return self.retired[rule].get(number, armed)
 
-    def listeners(self, user: User, event: Any) -> list[Armed]:
+    def listeners(self, user: User, event: Any) -> tuple[Armed, ...]:
         """The rules that want to be asked about this event of this user."""
-        return [
-            each
-            for each in self.by_event.get(event.__class__, ())
-            if each.concerns is None or each.concerns(user, event)
-        ]
+        found: tuple[Armed, ...] = ()
+        # A loop, for mostly nobody listens: a comprehension would cost a call.
+        for each in self.by_event.get(event.__class__, ()):
+            if each.concerns is None or each.concerns(user, event):
+                found = (*found, each)
+        return found
 
     def audiences(self, call: Any) -> tuple[str, ...]:
         """Who must hear of a call to many; nobody where no rule that is on cares."""

@@ -26,7 +26,9 @@ class Reason(StrEnum):
 
     NO_CONSENT = "no_consent"
     ERASED = "erased"
+    UNREACHABLE = "unreachable"
     COMPLAINT_OPEN = "complaint_open"
+    NON_RESPONDER = "non_responder"
     QUIET_HOURS = "quiet_hours"
     FREQUENCY_CAP = "frequency_cap"
     ARBITRATION = "arbitration"
@@ -104,11 +106,15 @@ class Publish(Struct, frozen=True, gc=False):
 
 
 class Suppress(Struct, frozen=True, gc=False):
-    """`winner`: id of the trigger that won the arbitration. `channel`: on which a held-out one would have gone."""
+    """`winner`: id of the trigger that won the arbitration. `channel`: on which a held-out one would have gone.
+
+    `detail`: which of several of a kind has refused, as the name of a cap.
+    """
 
     reason: Reason
     winner: str | None = None
     channel: str | None = None
+    detail: str = ""
 
 
 class Defer(Struct, frozen=True, gc=False):

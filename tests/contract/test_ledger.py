@@ -121,11 +121,12 @@ def test_timers_come_in_order_of_their_due_time_with_whole_ties(ledger: Ledger) 
 
 def test_watchers_are_bounded_and_the_latest_come_first(ledger: Ledger) -> None:
     version = ledger.open(0, "a", "pa").version
-    seen = [("k", "u1", 10), ("k", "u2", 40), ("k", "u3", 20), ("k", "u4", 30), ("k", "u2", 5)]
+    seen = {"k": {"u1": 10, "u2": 40, "u3": 20, "u4": 30}}
     assert commit_one(ledger, 0, Commit("a", version, watchers=seen))
-    assert ledger.load_watchers(0, "k", 10) == ["u2", "u4", "u3"]
-    assert ledger.load_watchers(0, "k", 1) == ["u2"]
-    assert ledger.load_watchers(1, "k", 10) == []
+    assert commit_one(ledger, 0, Commit("a", version + 1, watchers={"k": {"u2": 5}}))
+    assert ledger.load_watchers([(0, "k"), (1, "k")], 10) == [["u2", "u4", "u3"], []]
+    assert ledger.load_watchers([(0, "k")], 1) == [["u2"]]
+    assert ledger.load_watchers([], 10) == []
 
 
 def test_a_claim_takes_one_of_so_many_places_once(ledger: Ledger) -> None:
@@ -213,9 +214,9 @@ def test_a_new_owner_hears_how_far_all_had_come(ledger: Ledger) -> None:
 
 def test_who_no_longer_watches_is_forgotten(ledger: Ledger) -> None:
     version = ledger.open(0, "a", "p").version
-    assert commit_one(ledger, 0, Commit("a", version, watchers=[("k1", "u1", 5), ("k1", "u2", 6)]))
+    assert commit_one(ledger, 0, Commit("a", version, watchers={"k1": {"u1": 5, "u2": 6}}))
     assert commit_one(ledger, 0, Commit("a", version + 1, unwatch=[("k1", "u1"), ("k9", "u1")]))
-    assert ledger.load_watchers(0, "k1", 10) == ["u2"]
+    assert ledger.load_watchers([(0, "k1")], 10) == [["u2"]]
 
 
 def test_an_audience_is_walked_by_id_from_wherever_one_has_come(ledger: Ledger) -> None:

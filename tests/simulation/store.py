@@ -155,9 +155,9 @@ class SimulatedLedger:
         self._io("load timers")
         return self._store.ledger.load_timers(shard, after, limit)
 
-    def load_watchers(self, shard: int, sku: str, limit: int) -> list[str]:
+    def load_watchers(self, asked: Sequence[tuple[int, str]], limit: int) -> list[list[str]]:
         self._io("load watchers")
-        return self._store.ledger.load_watchers(shard, sku, limit)
+        return self._store.ledger.load_watchers(asked, limit)
 
     def load_audience(self, shard: int, audience: str, after: str, limit: int) -> list[str]:
         self._io("load audience")
