@@ -30,7 +30,6 @@ def retract(user: User, event: Any, plan: Plan, decisions: list[Decision]) -> No
             continue
         if kind in plan.refuted_by[sent.rule] and armed.rule.refuted(user, event, sent, armed.params):
             sent.retracted = True
-            user.replies.retract(sent.id)
             candidate = Candidate(
                 rule=sent.rule,
                 version=armed.rule.version,
