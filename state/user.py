@@ -30,7 +30,7 @@ from state.scenes import Scenes
 from state.service import Service
 from state.standing import Standing
 
-LAYOUT = 1
+LAYOUT = 2  # 1: as of before Activity was flat
 MARK_BYTES = 8  # the hash of an event id
 SEEN_BYTES = MARK_BYTES * 64  # the last 64 events of this user: among them a duplicate is noticed
 
