@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
+from config.cap_checks import cap_notes
 from config.layers import PREFIX, Branch, has_password, is_secret, leaves, variable_of
 from config.policy_checks import policy_problems
 from config.problem import Problem
@@ -87,6 +88,7 @@ def notes_of(settings: Settings) -> Iterator[str]:
             f"redis.user_ttl {settings.redis.user_ttl}: users are forgotten before the longest window "
             f"({WINDOWS_DAYS[-1]}d, and membership.keep_for) is over"
         )
+    yield from cap_notes(settings.policy, settings.rules)
     if settings.state.kind == "memory":
         yield "state.kind memory: everything known is forgotten when the process ends"
 
@@ -94,6 +96,7 @@ def notes_of(settings: Settings) -> Iterator[str]:
 def _time_problems(settings: Settings) -> Iterator[Problem]:
     quiet = settings.policy.quiet_hours
     zones = {"time.zone": settings.time.zone, "policy.quiet_hours.zone": quiet.zone}
+    zones["policy.frequency_cap.zone"] = settings.policy.frequency_cap.zone
     for rule, params in settings.rules.items():
         if hasattr(params, "zone"):
             zones[f"rules.{rule}.zone"] = params.zone
@@ -107,7 +110,6 @@ def _time_problems(settings: Settings) -> Iterator[Problem]:
         "engine.heartbeat": settings.engine.heartbeat,
         "delivery.transaction_timeout": settings.delivery.transaction_timeout,
         "redis.user_ttl": settings.redis.user_ttl,
-        "policy.frequency_cap.window": settings.policy.frequency_cap.window,
         "rules.churn_risk.horizon": settings.rules["churn_risk"].horizon,
         **{f"lifecycle.{k}": v for k, v in msgspec.structs.asdict(settings.lifecycle).items()},
     }

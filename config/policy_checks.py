@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from config.cap_checks import cap_problems, stop_problems
 from config.problem import Problem
 from config.settings import Policy
-from state.contact import SENT_LIMIT
 from state.segments import GROUPS
 
 _WHOLE, _ROUNDING = 100, 0.001
@@ -16,10 +16,9 @@ _WHOLE, _ROUNDING = 100, 0.001
 
 def policy_problems(policy: Policy, rules: Mapping[str, Any]) -> Iterator[Problem]:
     """What the types of the gates' settings cannot say."""
-    cap, arbitration = policy.frequency_cap, policy.arbitration
-    if not 0 <= cap.marketing <= SENT_LIMIT:
-        message = f"{cap.marketing} is not between 0 and {SENT_LIMIT}"
-        yield Problem("policy.frequency_cap.marketing", message, "a user's last 20 messages are remembered")
+    arbitration = policy.arbitration
+    yield from cap_problems(policy, rules)
+    yield from stop_problems(policy)
     if arbitration.window < 0:
         yield Problem("policy.arbitration.window", f"{arbitration.window} is below zero", "0s: nobody waits")
     for path, names in (

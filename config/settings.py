@@ -13,6 +13,7 @@ from state.redis_safety import Risk
 from state.segments import SegmentParams
 from state.tiers import MembershipParams
 from triggers.policy.arbitration import ArbitrationParams
+from triggers.policy.channel import ChannelParams
 from triggers.policy.consent import ConsentParams
 from triggers.policy.frequency_cap import FrequencyCapParams
 from triggers.policy.holdout import HoldoutParams
@@ -89,7 +90,10 @@ class Port(Section, frozen=True):
 
 
 class Engine(Section, frozen=True):
-    """`commit_interval`: the least time between commits; `commit_age`: the most, in a backlog."""
+    """`commit_interval`: the least time between commits; `commit_age`: the most, in a backlog.
+
+    `config_check`: how often to look whether the configuration file has changed; 0: never.
+    """
 
     commit_interval: Duration
     commit_age: Duration
@@ -100,6 +104,7 @@ class Engine(Section, frozen=True):
     called_users: Positive
     loaded_timers: Positive
     heartbeat: Duration
+    config_check: Duration
 
 
 class Time(Section, frozen=True):
@@ -155,6 +160,7 @@ class Demo(Section, frozen=True):
 class Policy(Section, frozen=True):
     enabled: bool
     consent: ConsentParams
+    channel: ChannelParams
     stop_list: StopListParams
     quiet_hours: QuietHoursParams
     frequency_cap: FrequencyCapParams

@@ -155,6 +155,15 @@ PUBLISH_TRANSACTIONS = _counter(
 # The process
 
 LOG_MESSAGES = _counter("log_messages_total", "Lines logged, by level.", "level")
+RELOADS = _counter(
+    "reloads_total",
+    "Times the configuration was read again while running: ok (rules or policy changed), unchanged, refused.",
+    "result",
+)
+CONFIG_VALID = _gauge(
+    "config_valid",
+    "1 while the configuration, as it was last read, is in force; 0: it was refused, and the one before is in force.",
+)
 READY = _gauge("ready", "1 while /readyz says so: shards owned, store and broker reachable, replay finished.")
 BUILD_INFO = Info("build", "Version of beckon and of the Python it runs on.", namespace=_PREFIX)
 

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import structlog
 from bytewax.dataflow import Dataflow
 from prometheus_client import REGISTRY
@@ -23,6 +24,7 @@ from flows import rebuild as work
 from flows.assemble import Choices
 from flows.lookout import Lookout
 from flows.realtime import graph, run_graph, tune_gc
+from flows.rulebook import Written
 from flows.station import Station
 from flows.stop import Stop
 from triggers.trigger import Decision
@@ -38,10 +40,15 @@ def run(
     until_caught_up: bool,
     on_decision: Callable[[Decision], None] | None,
     config_args: list[str],
+    config: Path | None,
+    read: Callable[[], Settings],
 ) -> int:
-    """The service until it is told to stop; the exit code. `config_args` go to child processes as they are."""
+    """The service until it is told to stop; the exit code. `config_args` go to child processes as they are.
+
+    `read` gives the settings anew; the file `config` is among what it reads.
+    """
     stop = Stop(duration_ms)
-    with stop.on_signals(), contextlib.ExitStack() as stack:
+    with stop.on_signals(reads=True), contextlib.ExitStack() as stack:
         url = _redis_url(settings, stack)
         if workers > 1:
             _check(settings, url)  # once and in one place, before each child says it again
@@ -50,25 +57,20 @@ def run(
             return supervise.run(names, args, {"BECKON__REDIS__URL": url}, stop)
         if settings.demo.enabled:
             stack.enter_context(shop.beside(settings, config_args))
-        _run_one(settings, url, stop, until_caught_up, on_decision)
-    return 0
-
-
-def _run_one(
-    settings: Settings,
-    redis_url: str,
-    stop: Stop,
-    until_caught_up: bool,
-    on_decision: Callable[[Decision], None] | None,
-) -> None:
-    """One process: one flow over the shards the group gives it."""
-    with contextlib.ExitStack() as stack:
         choices = Choices(
             should_stop=stop,
             until_caught_up=until_caught_up,
             on_decision=on_decision,
-            instance_id=_member_name(settings, stack),
+            written=Written(read, config, stop.was_asked_to_read),
         )
+        _run_one(settings, url, stop, choices)
+    return 0
+
+
+def _run_one(settings: Settings, redis_url: str, stop: Stop, choices: Choices) -> None:
+    """One process: one flow over the shards the group gives it."""
+    with contextlib.ExitStack() as stack:
+        choices = msgspec.structs.replace(choices, instance_id=_member_name(settings, stack))
         ledger = assemble.ledger_of(settings, redis_url)
         stack.callback(ledger.close)
         startup.check(settings, ledger)
@@ -145,7 +147,7 @@ def _status_server(settings: Settings, station: Station, redis_url: str) -> Stat
         health=lambda: station.healthy,
         ready=lambda: station.ready,
         profile=lambda user_id: profiles.read_json(settings, redis_url, user_id),
-        explain=lambda user_id, query: explain.read_json(settings, redis_url, user_id, query),
+        explain=lambda user_id, query: explain.read_json(settings, redis_url, user_id, query, station.plan),
         registry=REGISTRY,
     )
 

@@ -14,8 +14,10 @@ from connectors.publisher import Fenced, Publisher
 from flows.desk import Desk, Refused
 from flows.intake import Intake
 from flows.observe import Observer, note_published
+from flows.rulebook import Rulebook
 from flows.shard import Shard, ShardBatch
 from state.redis_ledger import StoreUnavailable
+from triggers.plan import Plan
 
 log = structlog.get_logger("station")
 
@@ -48,6 +50,7 @@ class Station:
         source: InputLog,
         desk: Desk,
         publisher: Publisher,
+        rulebook: Rulebook,
         cadence: Cadence,
         *,
         should_stop: Callable[[], bool],
@@ -61,6 +64,7 @@ class Station:
         self._source = source
         self._desk = desk
         self._publisher = publisher
+        self._rulebook = rulebook
         self._cadence = cadence
         self._should_stop = should_stop
         self._until_caught_up = until_caught_up
@@ -105,7 +109,8 @@ class Station:
         return batches
 
     def apply(self, batches: list[ShardBatch]) -> None:
-        """Fold, decide, and commit when it is time."""
+        """Fold, decide, and commit when it is time; by the rules that are in force when it begins."""
+        self._rulebook.turn()
         batches = [b for b in batches if self.shards.get(b.shard.number) is b.shard]
         if self._applied_at is None and any(batch.items for batch in batches):
             self._applied_at = self._monotonic()
@@ -211,13 +216,19 @@ class Station:
     # whether we are well
 
     @property
+    def plan(self) -> Plan:
+        """Which rules and policy are in force; becomes another between two rounds."""
+        return self._rulebook.plan
+
+    @property
     def ready(self) -> tuple[bool, str]:
         trouble = self.trouble or self._publisher.trouble
         if trouble is not None:
             return False, trouble
         if not self.shards:
             return False, "no shards yet"
-        return True, f"{len(self.shards)} shard{'s' if len(self.shards) != 1 else ''} owned"
+        owned = f"{len(self.shards)} shard{'s' if len(self.shards) != 1 else ''} owned"
+        return True, owned if self._rulebook.refused is None else f"{owned}; {self._rulebook.refused}"
 
     @property
     def healthy(self) -> tuple[bool, str]:
@@ -242,6 +253,7 @@ class Station:
             self._sleep(self._retry_seconds)
             self._retry_seconds = min(self._retry_seconds * 2, _RETRY_LAST_SECONDS)
             try:
+                self._rulebook.renew()
                 self._source.reopen()
                 return
             except _AWAY as error:

@@ -26,7 +26,8 @@ class Sent(Struct, array_like=True, gc=False):
 
     `anchor`, `due` and `skus` are kept where the rule can be refuted by an event that comes late; `retracted`: it was.
     `instant`: an event called for it, so that what happened in the same moment does not refute it.
-    `ghost`: held out, and so not said; it takes its place all the same. `offer`, `variant`: as made.
+    `ghost`: held out, and so not said; it takes its place all the same. `offer`, `variant`: as made. `stanza`: the
+    number of the settings it was decided by.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Sent(Struct, array_like=True, gc=False):
     ghost: bool = False
     offer: str | None = None
     variant: str | None = None
+    stanza: int = 0
 
 
 class Episode(Struct, array_like=True, gc=False):
@@ -56,7 +58,8 @@ class Episode(Struct, array_like=True, gc=False):
 class Pending(Struct, array_like=True, gc=False):
     """A deferred candidate: released at `until`, its facts and gates asked again; no `channels`: the rule's.
 
-    `why`: the reason of the deferral (triggers.trigger.Reason).
+    `why`: the reason of the deferral (triggers.trigger.Reason). `stanza`: the number of the settings it goes by. Those
+    of a rule in `shadow` take no place of the others.
     """
 
     rule: str
@@ -72,6 +75,8 @@ class Pending(Struct, array_like=True, gc=False):
     claim: tuple[str, str, int] | None  # key, sku, limit
     channels: list[str]
     why: str = "quiet_hours"
+    stanza: int = 0
+    shadow: bool = False
 
 
 class Offer(Struct, array_like=True, gc=False):
@@ -201,10 +206,11 @@ class Contact(Struct, array_like=True, gc=False):
         alerts = sorted((*self.alerts, *other.alerts), key=_weight)
         latest = {(alert.sku, alert.edge): alert for alert in alerts}.values()
         self.alerts = sorted(latest, key=_weight)[-ALERTS_LIMIT:]
-        waiting = {(p.rule, p.anchor, p.step): p for p in (*other.pending, *self.pending)}
-        pending = sorted(waiting.values(), key=lambda p: (p.until, p.at, p.rule, p.anchor, p.step))
-        self.pending = pending[:PENDING_LIMIT]
-        return pending[PENDING_LIMIT:]
+        unsaid = {(p.rule, p.anchor, p.step): p for p in (*other.pending, *self.pending)}
+        pending = sorted(unsaid.values(), key=lambda p: (p.until, p.at, p.rule, p.anchor, p.step))
+        own_places = [[p for p in pending if p.shadow is shadow] for shadow in (False, True)]
+        self.pending = [each for waiting in own_places for each in waiting[:PENDING_LIMIT]]
+        return [each for waiting in own_places for each in waiting[PENDING_LIMIT:]]
 
     def _unite_profile(self, other: Contact) -> None:
         own, theirs = self._said_at(), other._said_at()

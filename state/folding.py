@@ -42,4 +42,5 @@ class Applied(Struct, frozen=True, gc=False):
 DUPLICATE = Applied(False)
 CHANGED = Applied(True)
 
-Folds = Mapping[type, Callable[[User, Any, FoldParams], Applied | None]]
+Fold = Callable[[User, Any, FoldParams], Applied | None]
+Folds = Mapping[type, Fold]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,21 +17,16 @@ import msgspec
 import redis
 
 from state.ledger import Blob, Commit, Entry, LedgerError, Opened, shape_problems
+from state.redis_guard import Guard, StoreUnavailable
 from state.redis_safety import refused
+
+__all__ = ["RedisLedger", "StoreUnavailable"]
 
 _HERE = Path(__file__).parent
 _SAFETY_SECONDS = 10.0  # so often a running process looks whether Redis is still safe
-_WAIT_MENDS = frozenset(
-    {"LOADING", "READONLY", "OOM", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS"}
-    | {"NOSCRIPT"}  # a restarted Redis has forgotten our scripts: opening the shards again brings them
-)
 
-_pack_entry = msgspec.msgpack.Encoder().encode
+_pack = msgspec.msgpack.Encoder().encode
 _unpack_entry = msgspec.msgpack.Decoder(Entry).decode
-
-
-class StoreUnavailable(Exception):
-    """Redis did not answer, or will not take writes now; what was sent may or may not have happened."""
 
 
 class RedisLedger:
@@ -69,18 +65,18 @@ class RedisLedger:
         return f"{{{self._app}:s{shard:02d}}}:"
 
     def dangers(self) -> list[str]:
-        with _Guard():
+        with Guard():
             return refused(self._client, self._accepted_risks)
 
     def recorded(self) -> dict[str, str]:
-        with _Guard():
+        with Guard():
             shape = cast("bytes | None", self._client.get(self._shape))
             origin = cast("dict[bytes, bytes]", self._client.hgetall(self._origin))
         told = dict(part.split("=", 1) for part in (shape or b"").decode().split())
         return told | {name.decode(): value.decode() for name, value in origin.items()}
 
     def prepare(self, shards: int, layout: int) -> None:
-        with _Guard():
+        with Guard():
             self._refuse_unsafe()
             self._client.set(self._shape, f"shards={shards} layout={layout}", nx=True)
         problems = shape_problems(self.recorded(), shards, layout)
@@ -88,13 +84,26 @@ class RedisLedger:
             raise LedgerError(f"the state in Redis under app {self._app!r}: {'; '.join(problems)}")
 
     def record(self, origin: Mapping[str, str]) -> None:
-        with _Guard():
+        with Guard():
             for name, value in origin.items():
                 self._client.hsetnx(self._origin, name, value)
 
+    def stanzas(self) -> dict[str, str]:
+        with Guard():
+            kept = cast("dict[bytes, bytes]", self._client.hgetall(self._stanzas))
+        return {name.decode(): text.decode() for name, text in kept.items()}
+
+    def keep_stanzas(self, new: Mapping[str, str], over: Sequence[str]) -> None:
+        with Guard(), self._client.pipeline() as pipe:
+            for name in over:
+                pipe.hdel(self._stanzas, name)
+            for name, text in new.items():
+                pipe.hsetnx(self._stanzas, name, text)
+            pipe.execute()
+
     def peek(self, shard: int) -> Opened:
         prefix = self.prefix(shard)
-        with _Guard():
+        with Guard():
             marks = cast("dict[bytes, bytes]", self._client.hgetall(prefix + "marks"))
             version, scan_from, watermark = cast(
                 "list[bytes | None]",
@@ -110,7 +119,7 @@ class RedisLedger:
     def in_use(self) -> set[int]:
         found = set()
         start = f"{{{self._app}:s"
-        with _Guard():
+        with Guard():
             for key in self._client.scan_iter(match=f"{start}*", count=1000):
                 number, _, name = key.decode().removeprefix(start).partition("}:")
                 if name != "meta":  # opening a shard writes one
@@ -118,7 +127,7 @@ class RedisLedger:
         return found
 
     def open(self, shard: int, owner: str, publisher: str = "") -> Opened:
-        with _Guard():
+        with Guard():
             self._refuse_unsafe()
             self._sha = self._client.script_load(self._commit_text)  # a restarted Redis has forgotten it
             raw = cast("list[Any]", self._open(keys=[self.prefix(shard) + "meta"], args=[owner, publisher]))
@@ -137,44 +146,13 @@ class RedisLedger:
         )
 
     def begin_commit(self, shard: int, commit: Commit) -> None:
-        args: list[Any] = [
-            commit.owner,
-            commit.version,
-            commit.clock,
-            commit.watermark,
-            commit.seq,
-            commit.trim,
-            commit.trimmed_to,
-            commit.scan_from,
-        ]
-        due = {user: at for user, at in commit.timers.items() if at is not None}
-        ended = [user for user, at in commit.timers.items() if at is None]
-        called = {name: blob for name, blob in commit.calls.items() if blob is not None}
-        over = [name for name, blob in commit.calls.items() if blob is None]
-        args += [self._ttl, self._watch_ttl, self._watch_limit, self._audience_limit]
-        args += [len(commit.marks), len(commit.users), len(due), len(ended)]
-        args += [len(commit.watchers), len(commit.unwatch), len(commit.items), len(commit.outbox)]
-        args += [len(commit.joins), len(commit.leaves), len(called), len(over)]
-        for pair in commit.marks.items():
-            args += pair
-        for user in commit.users.items():
-            args += user
-        for name, at in due.items():
-            args += (at, name)
-        args += ended
-        for sku, name, at in commit.watchers:
-            args += (sku, at, name)
-        for gone in commit.unwatch:
-            args += gone
-        for item in commit.items.items():
-            args += item
-        args += [_pack_entry(entry) for entry in commit.outbox]
-        for membership in (*commit.joins, *commit.leaves):
-            args += membership
-        for call in called.items():
-            args += call
-        args += over
-        with _Guard():
+        args = (
+            *(commit.owner, commit.version, commit.clock, commit.watermark, commit.seq, commit.trim),
+            *(commit.trimmed_to, commit.scan_from),
+            *(self._ttl, self._watch_ttl, self._watch_limit, self._audience_limit),
+            *_change(commit),
+        )
+        with Guard():
             if self._pipe is None:
                 self._pipe = self._client.connection_pool.get_connection()
             packed = self._pipe.pack_command("EVALSHA", self._sha, 1, self.prefix(shard) + "meta", *args)
@@ -185,7 +163,7 @@ class RedisLedger:
         answers = []
         begun, self._begun = self._begun, 0
         try:
-            with _Guard():
+            with Guard():
                 for _ in range(begun):
                     answers.append(self._pipe.read_response() == 1)  # noqa: PERF401 - a failure must not lose the rest
                 if time.monotonic() - self._safe_at >= _SAFETY_SECONDS:
@@ -200,7 +178,7 @@ class RedisLedger:
         self._drop_pipe()
 
     def owners(self, shards: Sequence[int]) -> list[str]:
-        with _Guard():
+        with Guard():
             pipe = self._client.pipeline(transaction=False)
             for shard in shards:
                 pipe.hget(self.prefix(shard) + "meta", "owner")
@@ -214,7 +192,7 @@ class RedisLedger:
 
     def load_timers(self, shard: int, after: int, limit: int) -> list[tuple[int, str]]:
         key = self.prefix(shard) + "timers"
-        with _Guard():
+        with Guard():
             found = cast(
                 "Any", self._client.zrangebyscore(key, f"({after}", "+inf", 0, limit, withscores=True)
             )
@@ -224,20 +202,23 @@ class RedisLedger:
                 found = [timer for timer in found if timer[1] < last] + list(ties)
         return [(int(due), user.decode()) for user, due in found]
 
-    def load_watchers(self, shard: int, sku: str, limit: int) -> list[str]:
-        with _Guard():
-            found = cast("Any", self._client.zrevrange(f"{self.prefix(shard)}w:{sku}", 0, limit - 1))
-        return [user.decode() for user in found]
+    def load_watchers(self, asked: Sequence[tuple[int, str]], limit: int) -> list[list[str]]:
+        with Guard():
+            pipe = self._client.pipeline(transaction=False)
+            for shard, sku in asked:
+                pipe.zrevrange(f"{self.prefix(shard)}w:{sku}", 0, limit - 1)
+            found = pipe.execute()
+        return [[user.decode() for user in users] for users in found]
 
     def load_audience(self, shard: int, audience: str, after: str, limit: int) -> list[str]:
         first = f"({after}" if after else "-"
-        with _Guard():
+        with Guard():
             key = f"{self.prefix(shard)}a:{audience}"
             found = cast("Any", self._client.zrangebylex(key, first, "+", 0, limit))
         return [user.decode() for user in found]
 
     def claim(self, shard: int, key: str, claimant: str, limit: int) -> bool:
-        with _Guard():
+        with Guard():
             name = f"{self.prefix(shard)}claim:{key}"
             return bool(self._claim(keys=[name], args=[claimant, limit, self._watch_ttl]))
 
@@ -253,6 +234,10 @@ class RedisLedger:
     def _origin(self) -> str:
         return f"{{{self._app}}}:origin"
 
+    @property
+    def _stanzas(self) -> str:
+        return f"{{{self._app}}}:stanzas"
+
     def _refuse_unsafe(self) -> None:
         found = refused(self._client, self._accepted_risks)
         if found:
@@ -262,7 +247,7 @@ class RedisLedger:
     def _mget(self, keys: list[str]) -> list[Blob | None]:
         if not keys:
             return []
-        with _Guard():
+        with Guard():
             return cast("list[Blob | None]", self._client.mget(keys))
 
     def _drop_pipe(self) -> None:
@@ -272,6 +257,28 @@ class RedisLedger:
             self._pipe = None
 
 
+def _change(commit: Commit) -> tuple[bytes, bytes]:
+    """What changes, as commit.lua takes it apart, and all blobs in the order in which their sizes are there."""
+    entries = [_pack(entry) for entry in commit.outbox]
+    calls = {name: blob for name, blob in commit.calls.items() if blob is not None}
+    change = (
+        [*chain.from_iterable(commit.marks.items())],
+        *([*commit.users], [*map(len, commit.users.values())]),
+        [word for user, at in commit.timers.items() if at is not None for word in (at, user)],
+        [user for user, at in commit.timers.items() if at is None],
+        commit.watchers,
+        commit.unwatch,
+        *([*commit.items], [*map(len, commit.items.values())]),
+        [*map(len, entries)],
+        commit.joins,
+        commit.leaves,
+        *([*calls], [*map(len, calls.values())]),
+        [name for name, blob in commit.calls.items() if blob is None],
+    )
+    blobs = (*commit.users.values(), *commit.items.values(), *entries, *calls.values())
+    return _pack(change), b"".join(blobs)
+
+
 def _offsets(marks: Mapping[bytes, bytes]) -> dict[str, int]:
     return {name.decode(): int(offset) for name, offset in marks.items()}
 
@@ -279,21 +286,3 @@ def _offsets(marks: Mapping[bytes, bytes]) -> dict[str, int]:
 def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:
     """What HGETALL answers inside a script."""
     return dict(zip(flat[::2], flat[1::2], strict=True))
-
-
-class _Guard:
-    """Turns what redis-py raises into StoreUnavailable where waiting may mend it, LedgerError where not."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):
-            raise StoreUnavailable(f"Redis: {error}") from error
-        if isinstance(error, redis.ResponseError):
-            # redis-py cuts the code off where it has a class for it.
-            code = error.status_code or str(error).partition(" ")[0]
-            text = str(error) if str(error).startswith(code) else f"{code} {error}"
-            if code in _WAIT_MENDS:
-                raise StoreUnavailable(f"Redis: {text}") from error
-            raise LedgerError(f"Redis: {text}") from error

@@ -16,7 +16,8 @@ from state.user import User
 from triggers.judge import TryClaim, judge, record, release, revive
 from triggers.late import pass_over, retract
 from triggers.plan import Armed, Plan
-from triggers.trigger import Asked, Candidate, Decision, Facts, Reason, Suppress
+from triggers.trigger import Asked, Decision, Facts, Reason, Suppress
+from triggers.waiting import arm, disarm, goes_on, waiting_by
 
 CANDIDATES_PER_ASK_LIMIT = 16  # of one rule, for one user, at one moment
 
@@ -43,7 +44,7 @@ def on_event(
         retract(user, event, plan, decisions)
     armed = plan.listeners(user, event) if event.__class__ in plan.by_event else None
     if armed and late_at is not None:
-        _come_late(armed, Asked(user, event, max(event.ts, late_at), facts, plan.fold), decisions)
+        _come_late(armed, Asked(user, event, max(event.ts, late_at), facts, plan.fold), plan, decisions)
     elif armed:
         asked = Asked(user, event, event.ts, facts, plan.fold)
         user.decided_at = max(user.decided_at, event.ts)
@@ -53,11 +54,11 @@ def on_event(
     return applied
 
 
-def _come_late(armed: Sequence[Armed], asked: Asked, decisions: list[Decision]) -> None:
+def _come_late(armed: Sequence[Armed], asked: Asked, plan: Plan, decisions: list[Decision]) -> None:
     user, over = asked.user, Suppress(Reason.LATE_EVENT)
     user.decided_at = max(user.decided_at, asked.now)
     for each in armed:
-        decisions += [record(missed, over, asked) for missed in pass_over(each, asked)]
+        decisions += [record(missed, over, asked) for missed in pass_over(each, asked, plan)]
     _reschedule(user)
 
 
@@ -72,11 +73,12 @@ def wake(
         user.contact.pending = [p for p in user.contact.pending if p.until > now]
         release(due, asked, plan, try_claim, decisions)
     woken = [name for name, at in user.wakes.items() if at <= now]
-    for name in woken:
-        del user.wakes[name]  # a rule switched off since has no other way out
     for name, armed in plan.armed.items():
         if name in woken:
             _ask(armed, asked, plan, try_claim, decisions)
+    for name in woken:
+        if user.wakes.get(name, now + 1) <= now:  # a rule switched off since has no other way out
+            disarm(user, name)
     _reschedule(user)
 
 
@@ -104,22 +106,27 @@ def on_union(
 
 
 def _ask(armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim, decisions: list[Decision]) -> None:
-    rule, params, user = armed.rule, armed.params, asked.user
-    candidate: Candidate | None = None
+    """What the rule waits for at this user goes on by the stanza it began with; what comes after it, by the newest."""
+    if plan.continued:
+        begun = waiting_by(armed, asked.user, plan)
+        if begun is not armed:
+            more = _evaluate(begun, asked, plan, try_claim, decisions)
+            if goes_on(begun, asked, plan.fold, more=more):
+                return
+    more = _evaluate(armed, asked, plan, try_claim, decisions)
+    if armed.rule.wake_at is not None:
+        arm(armed, asked, plan.fold, more=more)
+
+
+def _evaluate(armed: Armed, asked: Asked, plan: Plan, try_claim: TryClaim, decisions: list[Decision]) -> bool:
+    """Take what is due; True if there may be more than one moment allows."""
     for _ in range(CANDIDATES_PER_ASK_LIMIT):
-        candidate = rule.evaluate(asked, params)
+        candidate = armed.rule.evaluate(asked, armed.params)
         if candidate is None:
-            break
-        user.contact.remember(rule.name, candidate.anchor, candidate.step, candidate.at)
+            return False
+        asked.user.contact.remember(armed.rule.name, candidate.anchor, candidate.step, candidate.at)
         judge(candidate, armed, asked, plan, try_claim, decisions)
-    if rule.wake_at is not None:
-        at = rule.wake_at(user, params, plan.fold)
-        if at is not None and candidate is not None:
-            at = max(at, asked.now + 1)  # too many for one moment: the rest in the next
-        if at is not None and not asked.passed(at):
-            user.wakes[rule.name] = at
-        elif user.own_wakes:
-            user.own_wakes.pop(rule.name, None)
+    return True
 
 
 def _reschedule(user: User) -> None:

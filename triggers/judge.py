@@ -2,7 +2,8 @@
 
 A new candidate goes through all gates; arbitration makes it wait among them. Of those whose waiting is over, whatever
 they waited for, one is said: the first by priority that passes. The others are recorded with the winner. A place in
-caps and claims is taken with the decision, in the same state.
+caps and claims is taken with the decision, in the same state. What is in shadow takes none, waits for nobody to compete
+with, and is not said.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def judge(
     proposal = _proposal(candidate, armed, asked, plan, waited=False)
     refusal: Suppress | Defer | None = _flaw(proposal, armed)
     if refusal is None:
-        proposal, refusal = _through(plan.gates, proposal)
+        proposal, refusal = _through(plan.gates_of_shadow if armed.in_shadow else plan.gates, proposal)
     _settle(proposal, refusal, armed, plan, try_claim, decisions)
 
 
@@ -53,15 +54,16 @@ def release(
     """The time of these deferred candidates has come, all at once: the best one is said."""
     contest: list[tuple[Proposal, Armed]] = []
     for pending in due:
-        candidate, armed = revive(pending, asked.user.user_id), plan.armed.get(pending.rule)
-        if armed is None or armed.rule.version != pending.version:
+        candidate, armed = revive(pending, asked.user.user_id), plan.held(pending.rule, pending.stanza)
+        if armed is None or armed.rule.version != pending.version or armed.in_shadow is not pending.shadow:
             decisions.append(record(candidate, Suppress(Reason.STALE), asked))
             continue
         proposal = _proposal(candidate, armed, asked, plan, waited=True)
         refusal: Suppress | Defer | None = _flaw(proposal, armed)
         if refusal is None:
             proposal, refusal = _through(plan.gates_before_arbitration, proposal)
-        if refusal is None and plan.arbitrates and not armed.params.transactional:
+        competes = plan.arbitrates and not armed.params.transactional and not armed.in_shadow
+        if refusal is None and competes:
             contest.append((proposal, armed))
             continue
         if refusal is None:
@@ -121,8 +123,7 @@ def inputs_of(asked: Asked) -> dict[str, Any]:
 
 
 def _proposal(candidate: Candidate, armed: Armed, asked: Asked, plan: Plan, *, waited: bool) -> Proposal:
-    consent = plan.policy.get("consent") if plan.gates else None
-    channel = choose_channel(asked.user, candidate.channels or armed.params.channels, consent)
+    channel = choose_channel(asked, candidate, armed.params, plan.policy, gated=bool(plan.gates))
     return Proposal(asked, candidate, armed.params, channel, waited)
 
 
@@ -158,6 +159,8 @@ def _settle(
     """Take the place, or wait, and record; True if it is said, or would be but for the hold-out."""
     candidate, asked = proposal.candidate, proposal.asked
     passed = refusal is None or (isinstance(refusal, Suppress) and refusal.reason is Reason.HOLDOUT)
+    if passed and armed.in_shadow:
+        passed, refusal = False, Suppress(Reason.SHADOW, channel=proposal.channel)
     if passed and candidate.claim is not None and not try_claim(candidate.claim, candidate.id):
         passed, refusal = False, Suppress(Reason.REACH)
     if isinstance(refusal, Defer) and not _keep(candidate, refusal, armed, plan, asked, decisions):
@@ -165,8 +168,11 @@ def _settle(
     if passed:
         _note(proposal, armed, ghost=refusal is not None)
     outcome = Publish(proposal.channel) if refusal is None else refusal
-    inputs, until = inputs_of(asked), proposal.offer_until
-    decision = Decision(candidate, outcome, asked.now, inputs, proposal.variant, until)
+    inputs = {**inputs_of(asked), "stanza": armed.fingerprint}
+    if isinstance(refusal, Suppress) and refusal.detail:
+        inputs["detail"] = refusal.detail
+    made = proposal.variant, proposal.offer_until
+    decision = Decision(candidate, outcome, asked.now, inputs, *made, armed.number)
     decisions.append(keep(asked.user, decision))
     return passed
 
@@ -179,8 +185,9 @@ def _note(proposal: Proposal, armed: Armed, *, ghost: bool) -> None:
     sent.ghost, sent.offer, sent.variant = ghost, candidate.offer, proposal.variant
     if armed.rule.refuted is not None:
         sent.anchor, sent.due, sent.skus = candidate.anchor, candidate.at, list(candidate.skus)
-        sent.instant = asked.event is not None
+        sent.instant, sent.stanza = asked.event is not None, armed.number
     contact.note_sent(sent)
+    asked.user.replies.note(sent)
     if candidate.offer is not None and proposal.offer_until is not None:
         contact.note_offer(need_of(candidate, armed.params), candidate.offer, proposal.offer_until, asked.now)
 
@@ -188,17 +195,18 @@ def _note(proposal: Proposal, armed: Armed, *, ghost: bool) -> None:
 def _keep(
     candidate: Candidate, deferral: Defer, armed: Armed, plan: Plan, asked: Asked, decisions: list[Decision]
 ) -> bool:
-    """Let it wait. Where there is no room, what is of the least priority goes, perhaps itself."""
-    waiting = asked.user.contact.pending
+    """Let it wait. Where there is no room, what is of the least priority goes, perhaps itself; shadow has its own."""
+    pending = asked.user.contact.pending
+    waiting = [p for p in pending if p.shadow is armed.in_shadow]
     if len(waiting) >= PENDING_LIMIT:
         least = min(waiting, key=lambda p: (_priority(p, plan), -p.until, -p.at, p.rule, p.anchor, p.step))
         if _priority(least, plan) >= armed.params.priority:
             return False
-        waiting.remove(least)
+        pending.remove(least)
         full = Suppress(Reason.PENDING_FULL)
         decisions.append(record(revive(least, candidate.user_id), full, asked))
     claim = candidate.claim
-    waiting.append(
+    pending.append(
         Pending(
             rule=candidate.rule,
             step=candidate.step,
@@ -213,13 +221,15 @@ def _keep(
             claim=None if claim is None else (claim.key, claim.sku, claim.limit),
             channels=list(candidate.channels),
             why=deferral.reason,
+            stanza=armed.number,
+            shadow=armed.in_shadow,
         )
     )
     return True
 
 
 def _priority(pending: Pending, plan: Plan) -> int:
-    armed = plan.armed.get(pending.rule)
+    armed = plan.held(pending.rule, pending.stanza)
     return -1 if armed is None else armed.params.priority
 
 

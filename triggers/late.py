@@ -12,13 +12,14 @@ from state.user import User
 from triggers.history import keep
 from triggers.plan import Armed, Plan
 from triggers.trigger import Asked, Candidate, Decision, Retract
+from triggers.waiting import disarm, wait, waiting_by
 
 
 def retract(user: User, event: Any, plan: Plan, decisions: list[Decision]) -> None:
     """Take back what was sent though `event` had happened by then: at exactly the due time counts as before it."""
     kind = event.__class__
     for sent in user.contact.sent:
-        armed = plan.armed.get(sent.rule)
+        armed = plan.held(sent.rule, sent.stanza)
         if (
             sent.due - sent.instant < event.ts
             or sent.retracted
@@ -29,6 +30,7 @@ def retract(user: User, event: Any, plan: Plan, decisions: list[Decision]) -> No
             continue
         if kind in plan.refuted_by[sent.rule] and armed.rule.refuted(user, event, sent, armed.params):
             sent.retracted = True
+            user.replies.retract(sent.id)
             candidate = Candidate(
                 rule=sent.rule,
                 version=armed.rule.version,
@@ -44,11 +46,12 @@ def retract(user: User, event: Any, plan: Plan, decisions: list[Decision]) -> No
             decisions.append(keep(user, taken_back))
 
 
-def pass_over(armed: Armed, asked: Asked) -> list[Candidate]:
+def pass_over(newest: Armed, asked: Asked, plan: Plan) -> list[Candidate]:
     """What a rule would have said of a late event by now (`asked.now`, how far time has come); and wait for the rest.
 
-    Wake-ups due by now must have been made.
+    Wake-ups due by now must have been made. What has begun goes on by the stanza it began with.
     """
+    armed = waiting_by(newest, asked.user, plan) if plan.continued else newest
     rule, user = armed.rule, asked.user
     if rule.wake_at is None:
         return []
@@ -60,11 +63,11 @@ def pass_over(armed: Armed, asked: Asked) -> list[Candidate]:
     at, known = rule.wake_at(user, armed.params, asked.fold), (user.own_wakes or {}).get(rule.name)
     if rule.catches_up:
         if at is not None and asked.now < at and (known is None or at < known):
-            user.wakes[rule.name] = at
+            wait(armed, user, at)
     elif at is not None and not asked.passed(at):
-        user.wakes[rule.name] = at
+        wait(armed, user, at)
     elif known is not None:
-        del user.wakes[rule.name]
+        disarm(user, rule.name)
     return missed
 
 

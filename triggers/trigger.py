@@ -26,7 +26,9 @@ class Reason(StrEnum):
 
     NO_CONSENT = "no_consent"
     ERASED = "erased"
+    UNREACHABLE = "unreachable"
     COMPLAINT_OPEN = "complaint_open"
+    NON_RESPONDER = "non_responder"
     QUIET_HOURS = "quiet_hours"
     FREQUENCY_CAP = "frequency_cap"
     ARBITRATION = "arbitration"
@@ -37,12 +39,14 @@ class Reason(StrEnum):
     REACH = "reach"
     PENDING_FULL = "pending_full"
     LATE_EVENT = "late_event"
+    SHADOW = "shadow"
 
 
 class RuleParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every rule's stanza in triggers.yaml has; a rule's own Params extend it. No defaults in code."""
 
     enabled: bool
+    mode: Literal["live", "shadow"]
     channels: tuple[str, ...]
     priority: int
     valid_for: Duration
@@ -102,11 +106,15 @@ class Publish(Struct, frozen=True, gc=False):
 
 
 class Suppress(Struct, frozen=True, gc=False):
-    """`winner`: id of the trigger that won the arbitration. `channel`: on which a held-out one would have gone."""
+    """`winner`: id of the trigger that won the arbitration. `channel`: on which a held-out one would have gone.
+
+    `detail`: which of several of a kind has refused, as the name of a cap.
+    """
 
     reason: Reason
     winner: str | None = None
     channel: str | None = None
+    detail: str = ""
 
 
 class Defer(Struct, frozen=True, gc=False):
@@ -129,6 +137,7 @@ class Decision(Struct, frozen=True, gc=False):
     """One candidate and what became of it, at event time `at`; the source of triggers and decision records.
 
     `candidate.offer` is the offer as made; `offer_until`: how long it stands; `variant`: of the message.
+    `stanza`: the number of the settings it was decided by (triggers/stanzas.py).
     """
 
     candidate: Candidate
@@ -137,6 +146,7 @@ class Decision(Struct, frozen=True, gc=False):
     inputs: Mapping[str, Any]
     variant: str | None = None
     offer_until: int | None = None
+    stanza: int = 0
 
     @property
     def holdout(self) -> bool:

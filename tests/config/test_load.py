@@ -137,6 +137,8 @@ def test_the_plan_has_the_rules_and_gates_that_are_on() -> None:
         ("http.bind=0.0.0.0", "http.bind"),
         ("redis.user_ttl=30d", "redis.user_ttl"),
         ("state=memory", "state.kind"),
+        ("policy.stop_list.answer_channels=[app_psh]", "policy.stop_list.answer_channels:"),
+        ("rules.share_reward.transactional=true", "policy.frequency_cap.caps.community:"),
     ],
 )
 def test_what_is_allowed_but_dangerous_is_noted(override: str, word: str) -> None:

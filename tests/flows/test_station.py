@@ -80,7 +80,7 @@ class TestALateEvent:
 def test_who_watches_is_known_by_the_last_interest_whatever_is_read_last(flow: Flow) -> None:
     flow.write(added(2 * HOUR), added(90 * MINUTE, "u2"), added(HOUR))
     flow.run()
-    assert flow.ledger.load_watchers(0, "k1", 2) == ["u1", "u2"]
+    assert flow.ledger.load_watchers([(0, "k1")], 2) == [["u1", "u2"]]
 
 
 class TestADuplicate:

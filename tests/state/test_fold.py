@@ -22,6 +22,7 @@ from state import (
     orders,
     points,
     purchases,
+    replies,
     rfm,
     scenes,
     service,
@@ -84,6 +85,12 @@ def _limits(known: User) -> dict[str, tuple[int, int]]:
         "weather alerts": (len(known.scenes.alerts), scenes.ALERTS_LIMIT),
         "stages": (len(known.scenes.stages), scenes.STAGES_LIMIT),
         "made room": (len(known.scenes.made_room), 8 * scenes.MADE_ROOM_LIMIT),
+        "heard from": (len(known.replies.channels), contact.CHANNELS_LIMIT),
+        "answers": (
+            max((len(r.answers) for r in known.replies.channels.values()), default=0),
+            replies.ANSWERS_LIMIT,
+        ),
+        "early": (len(known.replies.early), replies.EARLY_LIMIT),
     }
 
 
@@ -98,7 +105,7 @@ def test_no_collection_outgrows_its_limit(step: int) -> None:
             assert {name for name, (size, limit) in sizes.items() if size > limit} == set()
             filled |= {name for name, (size, limit) in sizes.items() if size == limit}
     assert {"seen", "orders", "viewed", "categories", "favourites", "gone", "consent", "alerts"} <= filled
-    assert {"bought_skus", "referees"} <= filled
+    assert {"bought_skus", "referees", "heard from", "answers", "early"} <= filled
     assert len(pack(known)) < 32_000
 
 

@@ -104,6 +104,7 @@ def facts(user: User) -> dict[str, Any]:
         "closed": {complaint_id: closed.at for complaint_id, closed in user.service.closed.items()},
         "profile": [getattr(contact, name) for name in PROFILE] + [contact.profile_at, contact.said_at],
         "scenes": (user.scenes.alerts, user.scenes.stages),
+        "replies": (user.replies.channels, user.replies.early),
     }
 
 

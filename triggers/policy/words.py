@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from state.calendar import in_words
-from state.contact import Sent
+from state.local_time import date_at, moment, zone_of
+from state.replies import GHOST, RETRACTED
 from state.user import User
 from triggers.policy.consent import ConsentParams, allowed
-from triggers.policy.frequency_cap import FrequencyCapParams
+from triggers.policy.frequency_cap import FrequencyCapParams, counted
 from triggers.policy.gate import Proposal
 from triggers.policy.quiet_hours import QuietHoursParams, ends_at
-from triggers.policy.stop_list import StopListParams
+from triggers.policy.stop_list import StopListParams, is_stopped
 from triggers.trigger import Reason
 from triggers.why import when
 
@@ -39,8 +41,9 @@ REASONS: Mapping[str, str] = {
     Reason.LATE_EVENT: "an event that came late shows that it should not have been sent",
     Reason.ARBITRATION: "something more important was to be said at the same time",
     Reason.HOLDOUT: "she is in the hold-out group, who are told nothing so that the effect can be measured",
-    "non_responder": "she has not reacted to the last messages",
-    "shadow": "the rule is in shadow mode: it decides and sends nothing",
+    Reason.UNREACHABLE: "nothing gets through to her on the channels she has agreed to",
+    Reason.NON_RESPONDER: "she has not answered the last messages of this rule",
+    Reason.SHADOW: "the rule is in shadow mode: it decides and sends nothing",
 }
 
 TOO_LATE = "what it is about was heard of only after its time"  # late_event of what was never sent
@@ -60,21 +63,30 @@ def consent(proposal: Proposal, params: ConsentParams) -> No:
 
 
 def stop_list(proposal: Proposal, params: StopListParams) -> No:
-    service, now = proposal.asked.user.service, proposal.asked.now
-    cases = []
-    for key, complaint in service.complaints.items():
-        opened = [opening.at for opening in complaint.openings if opening.at <= now]
-        if opened:
-            cases.append(
-                (f"complaint {key} is open since {when(opened[0])}", opened[-1] + params.pause_limit)
-            )
-    for key, at in service.reviews.items():
-        if at <= now:
-            cases.append((f"low review {key} of {when(at)} has no answer yet", at + params.review_pause))
+    user, now = proposal.asked.user, proposal.asked.now
+    cases = [*_complaints(user, now, params), *_silence(user, proposal.candidate.rule, now, params)]
     holding = [case for case in cases if now < case[1]]
     if not holding:
         return No(REASONS[Reason.COMPLAINT_OPEN])
     return No(" and ".join(text for text, _ in holding), max(until for _, until in holding))
+
+
+def _complaints(user: User, now: int, params: StopListParams) -> Iterator[tuple[str, int]]:
+    for key, complaint in user.service.complaints.items():
+        opened = [opening.at for opening in complaint.openings if opening.at <= now]
+        if opened:
+            yield f"complaint {key} is open since {when(opened[0])}", opened[-1] + params.pause_limit
+    for key, at in user.service.reviews.items():
+        if at <= now:
+            yield f"low review {key} of {when(at)} has no answer yet", at + params.review_pause
+
+
+def _silence(user: User, rule: str, now: int, params: StopListParams) -> Iterator[tuple[str, int]]:
+    if params.unanswered and is_stopped(user.replies, rule, now, params):
+        told = [told.at for thread in user.replies.threads if thread.rule == rule for told in thread.told
+                if not told.signs & (GHOST | RETRACTED)]  # fmt: skip
+        last_at = max(told)
+        yield f"{REASONS[Reason.NON_RESPONDER]}, the last {when(last_at)}", last_at + params.stopped_for
 
 
 def quiet_hours(proposal: Proposal, params: QuietHoursParams) -> No:
@@ -84,21 +96,50 @@ def quiet_hours(proposal: Proposal, params: QuietHoursParams) -> No:
 
 
 def frequency_cap(proposal: Proposal, params: FrequencyCapParams) -> No:
-    now = proposal.asked.now
-    heard = heard_lately(proposal.asked.user, now, params)
-    allowance = f"{len(heard)} of at most {params.marketing} in {in_words(params.window)}"
-    named = ", ".join(f"{sent.rule} {when(sent.at)}{' (held out)' if sent.ghost else ''}" for sent in heard)
-    text = f"she has heard enough: {allowance}" + (f" ({named})" if named else "")
-    if params.marketing <= 0 or len(heard) < params.marketing:
-        return No(text)
-    return No(text, heard[-params.marketing].at + params.window)
+    """The first cap that has no room, and when all have."""
+    first = _full(proposal, params, proposal.asked.now)
+    if first is None:
+        return No(REASONS[Reason.FREQUENCY_CAP])
+    until, then = first.until, _full(proposal, params, first.until or 0)
+    while until is not None and then is not None:  # another cap may be full still
+        until = then.until
+        then = None if until is None else _full(proposal, params, until)
+    return No(first.text, until)
 
 
-def heard_lately(user: User, now: int, params: FrequencyCapParams) -> Sequence[Sent]:
-    """What the cap counts, the oldest first."""
+def _full(proposal: Proposal, params: FrequencyCapParams, now: int) -> No | None:
+    """What a cap without room says at `now`, if nothing else is told until then."""
+    user, since, known_at = proposal.asked.user, now - params.window, proposal.asked.now
     sent = [] if user.own_contact is None else user.own_contact.sent
-    found = [each for each in sent if each.counts and now - params.window < each.at <= now]
-    return sorted(found, key=lambda each: each.at)
+    heard = sorted((s for s in sent if s.counts and since < s.at <= known_at), key=lambda s: s.at)
+    if len(heard) >= params.marketing:
+        named = [f"{s.rule} {when(s.at)}{' (held out)' if s.ghost else ''}" for s in heard]
+        told = f"{len(heard)} of at most {params.marketing} in {in_words(params.window)}"
+        return _enough(told, named, [s.at + params.window for s in heard], params.marketing)
+    rule, channel = proposal.candidate.rule, proposal.channel or ""
+    for name, cap in params.caps.items():
+        if cap is None or not cap.concerns(rule, channel):
+            continue
+        times = sorted(
+            told.at for told in counted(user.own_replies, cap, rule, channel) if told.at <= known_at
+        )
+        if cap.window is not None:
+            times = [at for at in times if at > now - cap.window]
+            ends, span = [at + cap.window for at in times], in_words(cap.window)
+        else:
+            zone = zone_of(user.contact.timezone, params.zone)
+            today = date_at(now, zone)
+            times = [at for at in times if date_at(at, zone) == today]
+            ends, span = [moment(today + timedelta(days=1), "00:00", zone)] * len(times), "a day"
+        if len(times) >= cap.limit:
+            told = f"{len(times)} of at most {cap.limit} in {span}, by cap {name}"
+            return _enough(told, [when(at) for at in times], ends, cap.limit)
+    return None
+
+
+def _enough(told: str, named: Sequence[str], ends: Sequence[int], limit: int) -> No:
+    text = f"she has heard enough: {told}" + (f" ({', '.join(named)})" if named else "")
+    return No(text, ends[-limit] if limit > 0 else None)
 
 
 WORDS: Mapping[str, Callable[[Proposal, Any], No]] = {
@@ -109,6 +150,8 @@ WORDS: Mapping[str, Callable[[Proposal, Any], No]] = {
 }
 GATE_OF: Mapping[str, str] = {
     Reason.NO_CONSENT: "consent",
+    Reason.UNREACHABLE: "consent",
+    Reason.NON_RESPONDER: "stop_list",
     Reason.COMPLAINT_OPEN: "stop_list",
     Reason.QUIET_HOURS: "quiet_hours",
     Reason.FREQUENCY_CAP: "frequency_cap",
@@ -116,12 +159,13 @@ GATE_OF: Mapping[str, str] = {
 
 
 def _consent(user: User, channel: str, params: ConsentParams, now: int) -> str:
-    known = user.contact.consent.get(channel)
+    known, reach = user.contact.consent.get(channel), user.replies.channels.get(channel)
+    if known is not None and known.at > now:
+        return f"{channel} ({'given' if known.granted else 'refused'} since, {when(known.at)})"
     if known is None:
-        return f"{channel} (needs none)" if allowed(user, channel, params) else f"{channel} (never given)"
-    said = "given" if known.granted else "refused"
-    return (
-        f"{channel} ({said} since, {when(known.at)})"
-        if known.at > now
-        else f"{channel} ({said} {when(known.at)})"
-    )
+        said = "needs none" if allowed(user, channel, params) else "never given"
+    else:
+        said = f"{'given' if known.granted else 'refused'} {when(known.at)}"
+    if allowed(user, channel, params) and reach is not None and reach.reached_at < reach.bounced_at <= now:
+        said += f", but what was sent came back {when(reach.bounced_at)}"
+    return f"{channel} ({said})"
