@@ -21,6 +21,8 @@ from state.redis_ledger import RedisLedger
 from state.user import User
 from triggers.explain import explain
 from triggers.explanation import Explanation
+from triggers.plan import Plan
+from triggers.stanzas import Stanzas
 
 _SPACE_FOR_PLUS = re.compile(r" ([0-9]{2}:[0-9]{2})\Z")  # what becomes of +01:00 in a query
 
@@ -34,11 +36,17 @@ class NotATime(Exception):
 
 
 def read(
-    settings: Settings, url: str, user_id: str, *, at: int | None = None, rule: str | None = None
+    settings: Settings,
+    url: str,
+    user_id: str,
+    plan: Plan | None = None,
+    *,
+    at: int | None = None,
+    rule: str | None = None,
 ) -> Explanation | None:
     """Of whoever the id is today; None for a user never seen. See `triggers.explain.explain` for `at` (epoch ms).
 
-    Raise UnknownRule for a rule that there is not.
+    `plan`: what is in force, else what the settings say. Raise UnknownRule for a rule that there is not.
     """
     if rule is not None and rule not in settings.rules:
         raise UnknownRule(f"there is no rule {rule!r}; rules: {', '.join(settings.rules)}")
@@ -47,7 +55,8 @@ def read(
         if user is None:
             return None
         as_of, facts = _as_of(ledger, user), _Facts(ledger)
-        found = explain(user, plan_of(settings), facts, as_of=as_of, at=at, rule=rule)
+        held = plan_of(settings, Stanzas(ledger.stanzas())) if plan is None else plan.copy()
+        found = explain(user, held, facts, as_of=as_of, at=at, rule=rule)
     if user.user_id != user_id:
         note = f"{user_id} is another id of the person who is now {user.user_id}"
         return msgspec.structs.replace(found, notes=[note, *found.notes])
@@ -61,11 +70,13 @@ def read_explanation(
     return read(settings, state_url(settings), user_id, at=at, rule=rule)
 
 
-def read_json(settings: Settings, url: str, user_id: str, query: Mapping[str, str]) -> bytes | None:
+def read_json(
+    settings: Settings, url: str, user_id: str, query: Mapping[str, str], plan: Plan | None = None
+) -> bytes | None:
     """For HTTP: `rule` and `at` (RFC 3339) of the query; BadQuery where they cannot be used."""
     try:
         at = moment_of(query["at"]) if "at" in query else None
-        found = read(settings, url, user_id, at=at, rule=query.get("rule"))
+        found = read(settings, url, user_id, plan, at=at, rule=query.get("rule"))
     except (UnknownRule, NotATime) as error:
         raise BadQuery(str(error)) from None
     return None if found is None else msgspec.json.encode(found)

@@ -155,7 +155,7 @@ def _status_server(settings: Settings, station: Station, redis_url: str) -> Stat
         health=lambda: station.healthy,
         ready=lambda: station.ready,
         profile=lambda user_id: profiles.read_json(settings, redis_url, user_id),
-        explain=lambda user_id, query: explain.read_json(settings, redis_url, user_id, query),
+        explain=lambda user_id, query: explain.read_json(settings, redis_url, user_id, query, station.plan),
         registry=REGISTRY,
     )
 

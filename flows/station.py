@@ -17,6 +17,7 @@ from flows.observe import Observer, note_published
 from flows.rulebook import Rulebook
 from flows.shard import Shard, ShardBatch
 from state.redis_ledger import StoreUnavailable
+from triggers.plan import Plan
 
 log = structlog.get_logger("station")
 
@@ -213,6 +214,11 @@ class Station:
         return self._busy_until - since
 
     # whether we are well
+
+    @property
+    def plan(self) -> Plan:
+        """Which rules and policy are in force; becomes another between two rounds."""
+        return self._rulebook.plan
 
     @property
     def ready(self) -> tuple[bool, str]:

@@ -22,6 +22,7 @@ from triggers.policy.channel import choose_channel
 from triggers.policy.gate import Gate, Proposal
 from triggers.policy.words import DEFERRALS, GATE_OF, REASONS, TOO_LATE, WORDS, No
 from triggers.trigger import Asked, Candidate, Claim, Condition, Decision, Facts, Reason, Suppress
+from triggers.waiting import waiting_by
 from triggers.why import ago, when
 
 AHEAD = 400 * DAY  # so far it is looked: the longest timer is a yearly one
@@ -121,12 +122,12 @@ class _Look:
     def _conditions(self, armed: Armed) -> list[Condition]:
         # Of a copy: parts of a user come into being as they are asked for.
         asked = Asked(unpack(pack(self._user)), None, self._now, self._facts, self._plan.fold)
-        return armed.rule.conditions(asked, armed.params)
+        return armed.rule.conditions(asked, waiting_by(armed, self._user, self._plan).params)
 
     def _refusals(self, armed: Armed) -> list[Refusal]:
         """Every gate's answer to a candidate that this rule might make now."""
         proposal = self._proposal(armed, self._user, self._now)
-        found = []
+        found = [Refusal(gate="mode", text=REASONS[Reason.SHADOW], until=None)] if armed.in_shadow else []
         for gate, settings in self._plan.gates:
             proposal = proposal if gate.amend is None else gate.amend(proposal, settings)
             refusal = None if gate.refuse is None else gate.refuse(proposal, settings)
@@ -144,9 +145,8 @@ class _Look:
         candidate = Candidate(
             rule=rule.name, version=rule.version, user_id=user.user_id, step=1, anchor="", at=at, reason=""
         )
-        asked = Asked(user, None, at, self._facts, self._plan.fold)
-        gated = bool(self._plan.gates)
-        channel = choose_channel(asked, candidate, armed.params, self._plan.policy, gated=gated)
+        asked, plan = Asked(user, None, at, self._facts, self._plan.fold), self._plan
+        channel = choose_channel(asked, candidate, armed.params, plan.policy, gated=bool(plan.gates))
         return Proposal(asked, candidate, armed.params, channel, waited=True)
 
     def _waiting(self, pending: Pending) -> str:

@@ -112,6 +112,12 @@ class Plan:
         """Be the other plan, for everybody who holds this one. Between two rounds only."""
         self.__dict__ = other.__dict__
 
+    def copy(self) -> Plan:
+        """The plan as it is now, for another thread."""
+        found = Plan.__new__(Plan)
+        found.adopt(self)
+        return found
+
     def held(self, rule: str, number: int) -> Armed | None:
         """The rule as what began by its stanza `number` goes on; None while it is off."""
         armed = self.armed.get(rule)

@@ -36,7 +36,7 @@ def test_conditions_agree_with_the_rule_in_its_own_cases(rule: str) -> None:
 
 @settings(max_examples=40)  # each question is asked twice
 @given(st.integers(0, 2**32), st.booleans())
-def test_conditions_agree_with_all_rules_in_anyhistory_of(seed: int, policy: bool) -> None:
+def test_conditions_agree_with_all_rules_in_any_history(seed: int, policy: bool) -> None:
     play(watched(plan_of(ALL, {} if policy else None), set()), history_of(seed))
 
 

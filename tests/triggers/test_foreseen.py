@@ -23,7 +23,12 @@ from triggers.policy.gate import Proposal
 from triggers.policy.words import REASONS, WORDS
 from triggers.trigger import Asked, Candidate, Retract
 
-POLICY: dict[str, Any] = {"arbitration": {"window": "60s"}, "holdout": {"everything": 30}}
+CAPS = {"caps": {"daily": {"limit": 1, "per": "day", "each": "rule"}, "slow": {"limit": 2, "window": "9d"}}}
+POLICY: dict[str, Any] = {
+    "arbitration": {"window": "60s"},
+    "holdout": {"everything": 30},
+    "frequency_cap": CAPS,
+}
 
 
 def _no_facts(sku: str) -> None:

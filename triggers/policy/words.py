@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from state.calendar import in_words
-from state.contact import Sent
+from state.local_time import date_at, moment, zone_of
+from state.replies import GHOST, RETRACTED
 from state.user import User
 from triggers.policy.consent import ConsentParams, allowed
-from triggers.policy.frequency_cap import FrequencyCapParams, counted_by, full
+from triggers.policy.frequency_cap import FrequencyCapParams, counted
 from triggers.policy.gate import Proposal
 from triggers.policy.quiet_hours import QuietHoursParams, ends_at
 from triggers.policy.stop_list import StopListParams, is_stopped
 from triggers.trigger import Reason
-from triggers.why import counted, when
+from triggers.why import when
 
 
 class No(NamedTuple):
@@ -24,7 +26,7 @@ class No(NamedTuple):
     until: int | None = None
 
 
-# Of what a gate, or the moment of sending, says no to.
+# Of what a gate, or the moment of sending, says no to. By value, so that a reason added since has its bare name.
 REASONS: Mapping[str, str] = {
     Reason.NO_CONSENT: "no channel of the rule has her consent",
     Reason.ERASED: "she asked to be forgotten",
@@ -39,8 +41,8 @@ REASONS: Mapping[str, str] = {
     Reason.LATE_EVENT: "an event that came late shows that it should not have been sent",
     Reason.ARBITRATION: "something more important was to be said at the same time",
     Reason.HOLDOUT: "she is in the hold-out group, who are told nothing so that the effect can be measured",
-    Reason.UNREACHABLE: "on every channel with her consent the last message came back",
-    Reason.NON_RESPONDER: "she has not reacted to the last messages of this rule",
+    Reason.UNREACHABLE: "nothing gets through to her on the channels she has agreed to",
+    Reason.NON_RESPONDER: "she has not answered the last messages of this rule",
     Reason.SHADOW: "the rule is in shadow mode: it decides and sends nothing",
 }
 
@@ -57,41 +59,34 @@ def consent(proposal: Proposal, params: ConsentParams) -> No:
     if user.erased_at is not None:
         return No(REASONS[Reason.ERASED])
     channels = proposal.candidate.channels or proposal.rule.channels
-    back = any(_bounced_at(user, each, now) is not None for each in channels)
-    why = "no message gets through on" if back else "no consent for"
-    return No(f"{why} {', '.join(_consent(user, each, params, now) for each in channels)}")
+    return No(f"no consent for {', '.join(_consent(user, each, params, now) for each in channels)}")
 
 
 def stop_list(proposal: Proposal, params: StopListParams) -> No:
-    service, now = proposal.asked.user.service, proposal.asked.now
-    cases: list[tuple[str, int]] = []
-    for key, complaint in service.complaints.items():
-        opened = [opening.at for opening in complaint.openings if opening.at <= now]
-        if opened:
-            cases.append(
-                (f"complaint {key} is open since {when(opened[0])}", opened[-1] + params.pause_limit)
-            )
-    for key, at in service.reviews.items():
-        if at <= now:
-            cases.append((f"low review {key} of {when(at)} has no answer yet", at + params.review_pause))
-    cases += _silence(proposal, params)
+    user, now = proposal.asked.user, proposal.asked.now
+    cases = [*_complaints(user, now, params), *_silence(user, proposal.candidate.rule, now, params)]
     holding = [case for case in cases if now < case[1]]
     if not holding:
         return No(REASONS[Reason.COMPLAINT_OPEN])
     return No(" and ".join(text for text, _ in holding), max(until for _, until in holding))
 
 
-def _silence(proposal: Proposal, params: StopListParams) -> list[tuple[str, int]]:
-    replies, rule, now = proposal.asked.user.own_replies, proposal.candidate.rule, proposal.asked.now
-    if replies is None or not params.unanswered or not is_stopped(replies, rule, now, params):
-        return []
-    last = max(told.at for thread in replies.threads if thread.rule == rule for told in thread.told)
-    return [
-        (
-            f"{counted(params.unanswered, 'message')} of {rule} in a row had no answer",
-            last + params.stopped_for,
-        )
-    ]
+def _complaints(user: User, now: int, params: StopListParams) -> Iterator[tuple[str, int]]:
+    for key, complaint in user.service.complaints.items():
+        opened = [opening.at for opening in complaint.openings if opening.at <= now]
+        if opened:
+            yield f"complaint {key} is open since {when(opened[0])}", opened[-1] + params.pause_limit
+    for key, at in user.service.reviews.items():
+        if at <= now:
+            yield f"low review {key} of {when(at)} has no answer yet", at + params.review_pause
+
+
+def _silence(user: User, rule: str, now: int, params: StopListParams) -> Iterator[tuple[str, int]]:
+    if params.unanswered and is_stopped(user.replies, rule, now, params):
+        told = [told.at for thread in user.replies.threads if thread.rule == rule for told in thread.told
+                if not told.signs & (GHOST | RETRACTED)]  # fmt: skip
+        last_at = max(told)
+        yield f"{REASONS[Reason.NON_RESPONDER]}, the last {when(last_at)}", last_at + params.stopped_for
 
 
 def quiet_hours(proposal: Proposal, params: QuietHoursParams) -> No:
@@ -101,36 +96,50 @@ def quiet_hours(proposal: Proposal, params: QuietHoursParams) -> No:
 
 
 def frequency_cap(proposal: Proposal, params: FrequencyCapParams) -> No:
-    now = proposal.asked.now
-    heard = heard_lately(proposal.asked.user, now, params)
-    cap = full(proposal.asked, proposal.candidate.rule, proposal.channel or "", params)
-    if cap is not None and len(heard) < params.marketing:
-        return _further(proposal, cap, params)
-    allowance = f"{len(heard)} of at most {params.marketing} in {in_words(params.window)}"
-    named = ", ".join(f"{sent.rule} {when(sent.at)}{' (held out)' if sent.ghost else ''}" for sent in heard)
-    text = f"she has heard enough: {allowance}" + (f" ({named})" if named else "")
-    if params.marketing <= 0 or len(heard) < params.marketing:
-        return No(text)
-    return No(text, heard[-params.marketing].at + params.window)
+    """The first cap that has no room, and when all have."""
+    first = _full(proposal, params, proposal.asked.now)
+    if first is None:
+        return No(REASONS[Reason.FREQUENCY_CAP])
+    until, then = first.until, _full(proposal, params, first.until or 0)
+    while until is not None and then is not None:  # another cap may be full still
+        until = then.until
+        then = None if until is None else _full(proposal, params, until)
+    return No(first.text, until)
 
 
-def _further(proposal: Proposal, name: str, params: FrequencyCapParams) -> No:
-    cap, asked = params.caps[name], proposal.asked
-    assert cap is not None
-    of = ", ".join(cap.rules) or "all rules"
-    if cap.window is None:
-        return No(f"she has heard enough: the cap {name} allows {cap.limit} a day of {of}")
-    told = counted_by(asked.user.own_replies, cap, proposal.candidate.rule, proposal.channel or "")
-    heard = sorted(each.at for each in told if asked.now - cap.window < each.at <= asked.now)
-    text = f"she has heard enough: the cap {name} allows {cap.limit} in {in_words(cap.window)} of {of}"
-    return No(text, heard[-cap.limit] + cap.window if 0 < cap.limit <= len(heard) else None)
-
-
-def heard_lately(user: User, now: int, params: FrequencyCapParams) -> Sequence[Sent]:
-    """What the cap counts, the oldest first."""
+def _full(proposal: Proposal, params: FrequencyCapParams, now: int) -> No | None:
+    """What a cap without room says at `now`, if nothing else is told until then."""
+    user, since, known_at = proposal.asked.user, now - params.window, proposal.asked.now
     sent = [] if user.own_contact is None else user.own_contact.sent
-    found = [each for each in sent if each.counts and now - params.window < each.at <= now]
-    return sorted(found, key=lambda each: each.at)
+    heard = sorted((s for s in sent if s.counts and since < s.at <= known_at), key=lambda s: s.at)
+    if len(heard) >= params.marketing:
+        named = [f"{s.rule} {when(s.at)}{' (held out)' if s.ghost else ''}" for s in heard]
+        told = f"{len(heard)} of at most {params.marketing} in {in_words(params.window)}"
+        return _enough(told, named, [s.at + params.window for s in heard], params.marketing)
+    rule, channel = proposal.candidate.rule, proposal.channel or ""
+    for name, cap in params.caps.items():
+        if cap is None or not cap.concerns(rule, channel):
+            continue
+        times = sorted(
+            told.at for told in counted(user.own_replies, cap, rule, channel) if told.at <= known_at
+        )
+        if cap.window is not None:
+            times = [at for at in times if at > now - cap.window]
+            ends, span = [at + cap.window for at in times], in_words(cap.window)
+        else:
+            zone = zone_of(user.contact.timezone, params.zone)
+            today = date_at(now, zone)
+            times = [at for at in times if date_at(at, zone) == today]
+            ends, span = [moment(today + timedelta(days=1), "00:00", zone)] * len(times), "a day"
+        if len(times) >= cap.limit:
+            told = f"{len(times)} of at most {cap.limit} in {span}, by cap {name}"
+            return _enough(told, [when(at) for at in times], ends, cap.limit)
+    return None
+
+
+def _enough(told: str, named: Sequence[str], ends: Sequence[int], limit: int) -> No:
+    text = f"she has heard enough: {told}" + (f" ({', '.join(named)})" if named else "")
+    return No(text, ends[-limit] if limit > 0 else None)
 
 
 WORDS: Mapping[str, Callable[[Proposal, Any], No]] = {
@@ -150,20 +159,13 @@ GATE_OF: Mapping[str, str] = {
 
 
 def _consent(user: User, channel: str, params: ConsentParams, now: int) -> str:
-    known = user.contact.consent.get(channel)
-    bounced_at = _bounced_at(user, channel, now)
-    if bounced_at is not None:
-        return f"{channel} (the last message came back {when(bounced_at)})"
+    known, reach = user.contact.consent.get(channel), user.replies.channels.get(channel)
+    if known is not None and known.at > now:
+        return f"{channel} ({'given' if known.granted else 'refused'} since, {when(known.at)})"
     if known is None:
-        return f"{channel} (needs none)" if allowed(user, channel, params) else f"{channel} (never given)"
-    said = "given" if known.granted else "refused"
-    return (
-        f"{channel} ({said} since, {when(known.at)})"
-        if known.at > now
-        else f"{channel} ({said} {when(known.at)})"
-    )
-
-
-def _bounced_at(user: User, channel: str, now: int) -> int | None:
-    reach = None if user.own_replies is None else user.own_replies.channels.get(channel)
-    return reach.bounced_at if reach is not None and reach.reached_at < reach.bounced_at <= now else None
+        said = "needs none" if allowed(user, channel, params) else "never given"
+    else:
+        said = f"{'given' if known.granted else 'refused'} {when(known.at)}"
+    if allowed(user, channel, params) and reach is not None and reach.reached_at < reach.bounced_at <= now:
+        said += f", but what was sent came back {when(reach.bounced_at)}"
+    return f"{channel} ({said})"
