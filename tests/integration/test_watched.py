@@ -101,7 +101,7 @@ def test_alerts_fire_when_something_is_wrong(
         "files": {"directory": "log"},
         "redis": {"url": own_redis.url},
         "http": {"enabled": True, "port": port},
-        "engine": {"heartbeat": "1s", "census_every": "1s"},
+        "engine": {"heartbeat": "1s", "census_every": "1s", "config_check": "500ms"},
         "policy": {"enabled": False},
         "time": {"out_of_orderness": "1s"},
         "logs": {"level": "debug"},
@@ -135,11 +135,15 @@ def test_alerts_fire_when_something_is_wrong(
             client.config_set("maxmemory", int(client.info("memory")["used_memory"] * 1.1))
             fires("StateNearLimit")
             client.config_set("maxmemory", 0)
-        fires("NoTriggers")
+        config = shop.directory / "beckon.yaml"
+        good = config.read_text()
+        config.write_text("rules: {no_such_rule: {}}")
+        fires("ConfigRefused", "NoTriggers")
         shop.change({"http": {"port": other}})
         second = shop.start("run")  # the mistake that FencedLoop is about
         fires("FencedLoop")
         second.kill()
+        config.write_text(good)  # it had another port, which a running process does not take
         eventually(lambda: ask(port, "/readyz")[0] == 200, what="readiness")
 
         own_redis.kill()
