@@ -12,11 +12,10 @@ from msgspec.structs import replace
 
 from state import events
 from state.calendar import DAY, WEEK
-from state.predict import PredictParams
 from tests.oracles.kit import Arrival, scattered
 from tests.oracles.purchases import START, Ledger, shopping
 from tests.triggers.golden import plan_of
-from tests.triggers.shop import FOLD, Shop
+from tests.triggers.shop import FOLD, PREDICT, Shop
 
 PARAMS: dict[str, Any] = {
     "horizon": "8w", "one_order_recency": "50d", "repeat_recency": "70d"
@@ -28,7 +27,7 @@ Warned = tuple[str, int, str]
 
 
 def _warned(arrivals: list[Arrival], probability: float, *, model: bool) -> list[Warned]:
-    predict = PredictParams(model="mbg_nbd" if model else "none", r=R, alpha=ALPHA, a=A, b=B)
+    predict = replace(PREDICT, model="mbg_nbd" if model else "none", r=R, alpha=ALPHA, a=A, b=B)
     shop = Shop(
         plan_of({"churn_risk": {**PARAMS, "probability": probability}}, None, replace(FOLD, predict=predict)),
         lateness=WEEK,
