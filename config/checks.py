@@ -207,6 +207,8 @@ def _fit_problems(settings: Settings) -> Iterator[Problem]:
     first, last = settings.fit.first_landmark, settings.fit.last_landmark
     if first > last:
         yield Problem("fit.first_landmark", f"{first} is after fit.last_landmark, {last}")
+    if not settings.fit.held_out or list(settings.fit.held_out) != sorted(settings.fit.held_out):
+        yield Problem("fit.held_out", "is to be one share or more, ascending", "as [0.55, 0.65, 0.75]")
 
 
 def _model_problems(settings: Settings) -> Iterator[Problem]:

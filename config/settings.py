@@ -168,6 +168,7 @@ class Fitting(Section, frozen=True):
     landmarks: Positive
     first_landmark: Share
     last_landmark: Share
+    held_out: tuple[Share, ...]
 
 
 class Settings(Section, frozen=True):

@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
+from console.fit import fit
 from console.options import (
     FAILED,
     WRONG_USAGE,
@@ -244,6 +245,9 @@ def rebuild(
         from flows import service
 
         _print(service.rebuild(settings, what_is_left=what_is_left))
+
+
+app.command(epilog="Example: beckon fit history/ --out fitted.yaml")(fit)
 
 
 @topics_app.command(epilog="Example: beckon topics create --config shop.yaml")
