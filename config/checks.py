@@ -36,6 +36,7 @@ def problems_of(settings: Settings) -> Iterator[Problem]:
     yield from _segment_problems(settings)
     yield from _model_problems(settings)
     yield from policy_problems(settings.policy, settings.rules)
+    yield from _fit_problems(settings)
     if settings.sink.kind != settings.source.kind:
         message = f"{settings.sink.kind} with source.kind {settings.source.kind} is not supported"
         yield Problem("sink.kind", message, f"write {settings.source.kind}, or leave it out")
@@ -202,11 +203,28 @@ def _segment_problems(settings: Settings) -> Iterator[Problem]:
             yield Problem(f"rules.calendar_scene.scenes.{name}", message)
 
 
+def _fit_problems(settings: Settings) -> Iterator[Problem]:
+    first, last = settings.fit.first_landmark, settings.fit.last_landmark
+    if first > last:
+        yield Problem("fit.first_landmark", f"{first} is after fit.last_landmark, {last}")
+    if not settings.fit.held_out or list(settings.fit.held_out) != sorted(settings.fit.held_out):
+        yield Problem("fit.held_out", "is to be one share or more, ascending", "as [0.55, 0.65, 0.75]")
+
+
 def _model_problems(settings: Settings) -> Iterator[Problem]:
     """A model needs all that was fitted, and a fit must have found that customers are lost at all."""
     predict = settings.predict
     if predict.model == "none":
         return
+    horizon = settings.rules["churn_risk"].horizon
+    if predict.churn is not None and predict.churn.horizon != horizon:
+        message = f"the score was learned for {predict.churn.horizon}, rules.churn_risk.horizon is {horizon}"
+        yield Problem("predict.churn.horizon", message, f"fit with --horizon {horizon}, or write churn: null")
+    if predict.spend is not None and not (
+        predict.spend.p > 0 and predict.spend.q > 1 and predict.spend.gamma > 0
+    ):
+        message = "p and gamma must be above 0, q above 1"
+        yield Problem("predict.spend", message, "else no value can be expected: write spend: null")
     for name, least in (("r", 0.0), ("alpha", 0.0), ("a", _LEAST_DROPOUT), ("b", 0.0)):
         value = getattr(predict, name)
         if value is None:

@@ -61,17 +61,16 @@ _Written = msgspec.defstruct(
 
 
 def load(path: Path | None, environ: Mapping[str, str], overrides: Sequence[str]) -> Settings:
-    """Settings from the defaults, then `path`, `BECKON__*` of `environ`, `section.key=value` of `overrides`.
+    """Settings from the defaults, `predict.file`, `path`, `BECKON__*` of `environ`, `section.key=value` of `overrides`.
 
     Raise ConfigError with all problems, each with its dotted path and where it was written.
     """
     problems: list[Problem] = []
     defaults = _defaults(problems)
-    tree = defaults
-    if path is not None:
-        tree = merge(tree, read_file(path, problems))
-    tree = merge(tree, read_environ(environ, problems))
-    tree = merge(tree, read_overrides(overrides, problems))
+    chosen = Branch({}, "") if path is None else read_file(path, problems)
+    chosen = merge(chosen, read_environ(environ, problems))
+    chosen = merge(chosen, read_overrides(overrides, problems))
+    tree = merge(merge(defaults, _fitted(chosen, problems)), chosen)
     tree = _settle(tree, defaults)
     problems.extend(secret_problems(tree))
     written = convert(_Written, tree, "", problems)
@@ -140,6 +139,19 @@ def redacted_url(url: str) -> str:
 def _defaults(problems: list[Problem]) -> Branch:
     rules = read_file(_HERE / "triggers.yaml", problems)
     return merge(read_file(_HERE / "default.yaml", problems), Branch({"rules": rules}, rules.origin))
+
+
+def _fitted(chosen: Branch, problems: list[Problem]) -> Branch:
+    """The parameters in the file that `predict.file` names; what is written beside it wins."""
+    name = _text(chosen, "predict.file")
+    if not name:
+        return Branch({}, "")
+    found: list[Problem] = []
+    written = read_file(Path(name), found).entries.get("predict")
+    if written is None and not found:
+        found.append(Problem("", "has no section predict", "name a file that `beckon fit` wrote", name))
+    problems.extend(msgspec.structs.replace(each, path="predict.file") for each in found)
+    return Branch({} if written is None else {"predict": written}, name)
 
 
 def _settle(tree: Branch, defaults: Branch) -> Branch:

@@ -172,6 +172,21 @@ class Policy(Section, frozen=True):
     holdout: HoldoutParams
 
 
+Share = Annotated[float, Meta(gt=0, lt=1)]
+
+
+class Fitting(Section, frozen=True):
+    """When `beckon fit` refuses, and from which moments of a history the churn score is learned (shares of it)."""
+
+    least_buyers: Positive
+    least_repeaters: Positive
+    most_correlated: Share
+    landmarks: Positive
+    first_landmark: Share
+    last_landmark: Share
+    held_out: tuple[Share, ...]
+
+
 class Settings(Section, frozen=True):
     app: Name
     source: Port
@@ -188,6 +203,7 @@ class Settings(Section, frozen=True):
     membership: MembershipParams
     rfm: SegmentParams
     predict: PredictParams
+    fit: Fitting
     delivery: Delivery
     policy: Policy
     http: Http

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
-from console import explain
+from console import explain, fit
 from console.options import (
     FAILED,
     WRONG_USAGE,
@@ -251,6 +251,9 @@ def rebuild(
         from flows import service
 
         _print(service.rebuild(settings, what_is_left=what_is_left))
+
+
+app.command(epilog=fit.EXAMPLE)(fit.fit)
 
 
 @topics_app.command(epilog="Example: beckon topics create --config shop.yaml")

@@ -102,6 +102,7 @@ def _mendable(error: BaseException) -> str | None:
     from connectors.embedded_redis import EmbeddedRedisError
     from connectors.log import LogError, LogUnavailable
     from connectors.publisher import LostState
+    from flows.fitting.history import CannotFit
     from flows.intake import BadInput
     from flows.profiles import NoState
     from flows.rebuild import CannotRebuild
@@ -115,6 +116,7 @@ def _mendable(error: BaseException) -> str | None:
         BadInput,
         NoState,
         NotAsBefore,
+        CannotFit,
         CannotRebuild,
         LedgerError,
         StoreUnavailable,

@@ -155,7 +155,7 @@ class Orders(Struct, array_like=True, gc=False):
             rfm.last_order_at, self.last_counted, -1
         ):
             self.last_counted = other.last_counted
-        rfm.unite(other_rfm)
+        rfm.unite(other_rfm, days)
         self.by_id |= other.by_id
         self.by_id |= shared
         for order in shared.values():
@@ -215,7 +215,8 @@ class Orders(Struct, array_like=True, gc=False):
             )
             self.last_counted = None if last is None else last.anchor if on_placed else last.paid_event
         if gone == rfm.first_order_at and len(counted) == rfm.orders:
-            rfm.first_order_at, first = min(counted, key=lambda c: c[0])
+            at, first = min(counted, key=lambda c: c[0])
+            rfm.begin(at, days)
             self.first_counted = first.anchor if on_placed else first.paid_event
 
     def _make_room(self) -> None:

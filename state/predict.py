@@ -1,44 +1,46 @@
-"""Will this user buy again, and when does that become unlikely?
+"""Will this user buy again, for how much, and when does that become unlikely?
 
-Closed forms of two models of purchase times (science: MBG/NBD and BG/NBD; Fader, Hardie and Lee 2005, Batislam et al.
-2007): who is alive buys at a rate of her own, and may be lost after each purchase. `x` counts the repeat purchase days,
-`last` and `now` are weeks since the first purchase. It is the probability of no purchase that warns: 1 - P(alive)
-says nothing of who has bought once.
+From her own purchases and the shop's fitted parameters (`predict` in the settings). It is the probability of no
+purchase that warns: 1 - P(alive) says nothing of who has bought once.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from math import exp, log
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from state.calendar import WEEK
+from state.btyd import Fit, alive_until, expected_orders, p_alive, p_no_purchase, wait_for_next
+from state.calendar import WEEK, Duration
+from state.churn import ChurnScore, churn_probability
+from state.value import SpendParams, Worth, expected_spend, lifetime_value
 from state.values import LAST_TS
 
 if TYPE_CHECKING:
     from state.user import User
 
-_FAR = 700.0  # exp() of more is no double; the odds of being alive are nil long before
+_YEAR_WEEKS = 52
 
 
 class PredictParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`none`: nothing is predicted. The others need what was fitted to the shop's own history, times in weeks."""
+    """`none`: nothing is predicted. The others need what was fitted to the shop's own history, times in weeks.
 
+    `file`: as written by `beckon fit`; `fitted` are the checks in it, for people. `spend` and `churn` may be missing.
+    """
+
+    file: str | None
     model: Literal["none", "mbg_nbd", "bg_nbd"]
     r: float | None
     alpha: float | None
     a: float | None
     b: float | None
-
-
-class Fit(Struct, frozen=True):
-    model: str
-    r: float
-    alpha: float
-    a: float
-    b: float
+    spend: SpendParams | None
+    churn: ChurnScore | None
+    fitted: dict[str, Any]
+    next_order_within: Duration
+    margin: Annotated[float, Meta(gt=0)]
+    discount: Annotated[float, Meta(ge=0)]
 
 
 class Rhythm(Struct, frozen=True):
@@ -47,6 +49,17 @@ class Rhythm(Struct, frozen=True):
     x: int
     first_at: int
     last_at: int
+
+
+class Prediction(Struct, frozen=True):
+    """What is expected of a user; None where the parameters do not tell. Money in minor units."""
+
+    no_purchase: float
+    alive: float
+    orders: float
+    next_order_at: int | None
+    spend: float | None
+    lifetime_value: float | None
 
 
 def fit_of(params: PredictParams) -> Fit | None:
@@ -64,53 +77,69 @@ def rhythm_of(user: User) -> Rhythm | None:
     return Rhythm(x, rfm.first_order_at, rfm.last_order_at if x else rfm.first_order_at)
 
 
-def p_alive(fit: Fit, x: int, last: float, now: float) -> float:
-    """That the user will ever buy again. By BG/NBD nobody is lost before a second purchase."""
-    chances = fit.b + x
-    if fit.model == "bg_nbd":
-        if x == 0:
-            return 1.0
-        chances -= 1
-    silence = (fit.r + x) * (log(fit.alpha + now) - log(fit.alpha + last))
-    odds = log(fit.a) - log(chances) + silence
-    return 0.0 if odds > _FAR else 1 / (1 + exp(odds))
+def predict(user: User, now: int, params: PredictParams, silence: int, orders: int) -> Prediction | None:
+    """At `now`, for the horizons `silence` (no purchase) and `orders`, ms; None without parameters or purchases."""
+    fit, known = fit_of(params), rhythm_of(user)
+    if fit is None or known is None:
+        return None
+    x, (last, weeks) = known.x, weeks_of(known, now)
+    wait = wait_for_next(fit, x, last, weeks)
+    soon = wait is not None and wait * WEEK <= params.next_order_within
+    each = worth = None
+    if params.spend is not None:
+        mean = user.rfm.mean_repeat()
+        each = expected_spend(params.spend, 0 if mean is None else x, mean or 0.0)
+        year = Worth(4, _YEAR_WEEKS // 4, (1 + params.discount) ** (4 / _YEAR_WEEKS) - 1, params.margin)
+        worth = lifetime_value(fit, x, last, weeks, each, year)
+    return Prediction(
+        no_purchase=silence_at(fit, params.churn, known, now, silence),
+        alive=p_alive(fit, x, last, weeks),
+        orders=expected_orders(fit, x, last, weeks, orders / WEEK),
+        next_order_at=max(now, known.last_at) + round(wait * WEEK) if soon and wait is not None else None,
+        spend=each,
+        lifetime_value=worth,
+    )
 
 
-def p_no_purchase(fit: Fit, x: int, last: float, now: float, horizon: float) -> float:
-    """Within `horizon` weeks from `now`. Between purchases it only rises."""
-    none_if_alive = exp((fit.r + x) * (log(fit.alpha + now) - log(fit.alpha + now + horizon)))
-    return 1 - p_alive(fit, x, last, now) * (1 - none_if_alive)
+def silence_at(fit: Fit, score: ChurnScore | None, known: Rhythm, now: int, horizon: int) -> float:
+    """Probability of no purchase within `horizon` ms from `now`: by the score if it was learned for that horizon."""
+    if score is None or score.horizon != horizon:
+        return p_no_purchase(fit, known.x, *weeks_of(known, now), horizon / WEEK)
+    return churn_probability(fit, score, known.x, *weeks_of(known, now), horizon / WEEK)
 
 
-def alive_at(fit: Fit, known: Rhythm, now: int) -> float:
-    """p_alive at a moment, epoch ms."""
-    return p_alive(fit, known.x, *_weeks(known, now))
-
-
-def no_purchase_at(fit: Fit, known: Rhythm, now: int, horizon: int) -> float:
-    """p_no_purchase at a moment, epoch ms, for a horizon in ms."""
-    return p_no_purchase(fit, known.x, *_weeks(known, now), horizon / WEEK)
-
-
-def _weeks(known: Rhythm, now: int) -> tuple[float, float]:
+def weeks_of(known: Rhythm, now: int) -> tuple[float, float]:
+    """The last purchase, and now, in weeks since the first purchase."""
     return (known.last_at - known.first_at) / WEEK, (max(now, known.last_at) - known.first_at) / WEEK
 
 
 @lru_cache(maxsize=4096)  # asked twice at each purchase
-def crosses_at(fit: Fit, known: Rhythm, probability: float, horizon: int) -> int | None:
+def crosses_at(
+    fit: Fit, known: Rhythm, probability: float, horizon: int, score: ChurnScore | None = None
+) -> int | None:
     """The first millisecond at which no purchase within `horizon` is at least so probable.
 
     None: it was so at the last purchase already and does not cross, or never will be.
     """
     below, above = known.last_at, LAST_TS
-    if no_purchase_at(fit, known, below, horizon) >= probability:
+    if silence_at(fit, score, known, below, horizon) >= probability:
         return None
-    if above <= below or no_purchase_at(fit, known, above, horizon) < probability:
+    lost = _lost_at(fit, known, probability) if score is None else None
+    if lost is not None and lost < above and silence_at(fit, score, known, lost, horizon) >= probability:
+        above = lost
+    elif above <= below or silence_at(fit, score, known, above, horizon) < probability:
         return None
     while above - below > 1:
         middle = (below + above) // 2
-        if no_purchase_at(fit, known, middle, horizon) >= probability:
+        if silence_at(fit, score, known, middle, horizon) >= probability:
             above = middle
         else:
             below = middle
     return above
+
+
+def _lost_at(fit: Fit, known: Rhythm, probability: float) -> int | None:
+    """When being lost alone is so probable, which no purchase is before that; in closed form."""
+    last, _ = weeks_of(known, known.last_at)
+    weeks = alive_until(fit, known.x, last, 1 - probability)
+    return None if weeks is None or weeks * WEEK > LAST_TS else known.first_at + round(weeks * WEEK) + 1

@@ -10,7 +10,7 @@ from state.cart import Cart
 from state.contact import Contact
 from state.folding import FoldParams
 from state.membership import Membership
-from state.predict import PredictParams, alive_at, fit_of, no_purchase_at, rhythm_of
+from state.predict import PredictParams, predict
 from state.replies import CLICKED, DELIVERED, OPENED, Replies
 from state.rfm import WINDOWS_DAYS, Rfm
 from state.segments import flags_of, group_of, segment_name
@@ -22,7 +22,7 @@ def profile(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
 
     Times are RFC 3339, money is minor units, windows are by the day numbers of `fold.days`. Segment and group are
     those of the windows shown: segment_changed tells of a change only when it has settled. What beckon does not
-    compute yet (scores, most predictions) is there and null.
+    compute yet (scores) is there and null.
     """
     days: Days = fold.days
     contact = user.own_contact or Contact()
@@ -65,16 +65,15 @@ def _rfm(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
 
 
 def _predictions(user: User, now: int, params: PredictParams) -> dict[str, Any]:
-    fit, rhythm = fit_of(params), rhythm_of(user)
-    no_purchase = alive = None
-    if fit is not None and rhythm is not None:
-        no_purchase, alive = no_purchase_at(fit, rhythm, now, 8 * WEEK), alive_at(fit, rhythm, now)
+    """`expected_value`: of an order to come. `next_order_at`: by then one is as probable as none."""
+    found = predict(user, now, params, silence=8 * WEEK, orders=26 * WEEK)
     return {
-        "p_no_purchase_8w": no_purchase,
-        "p_alive": alive,
-        "expected_orders_26w": None,
-        "expected_value": None,
-        "next_order_at": None,
+        "p_no_purchase_8w": None if found is None else found.no_purchase,
+        "p_alive": None if found is None else found.alive,
+        "expected_orders_26w": None if found is None else found.orders,
+        "expected_value": None if found is None else _minor(found.spend),
+        "next_order_at": None if found is None else _iso(found.next_order_at),
+        "lifetime_value_52w": None if found is None else _minor(found.lifetime_value),
     }
 
 
@@ -124,6 +123,10 @@ def _recent_triggers(contact: Contact, replies: Replies | None) -> list[dict[str
             }
         )
     return told
+
+
+def _minor(amount: float | None) -> int | None:
+    return None if amount is None else round(amount)
 
 
 def _iso(ts: int | None) -> str | None:

@@ -21,7 +21,8 @@ class Rfm(Struct, array_like=True, gc=False):
     """Orders counted (see orders.count_on) and net minor units (paid minus refunded), by day and for life.
 
     `purchase_days`: on how many days. Of days that have left the buckets it is not known which they were: an order
-    of such a day that comes, goes or moves here later is taken to be the only one of its day.
+    of such a day that comes, goes or moves here later is taken to be the only one of its day. `first_net`: of the
+    first purchase day, which the mean of the repeat ones leaves out.
     """
 
     orders_by_day: dict[int, int] = {}
@@ -31,11 +32,12 @@ class Rfm(Struct, array_like=True, gc=False):
     first_order_at: int | None = None
     last_order_at: int | None = None
     purchase_days: int = 0
+    first_net: int = 0
 
     def add_order(self, ts: int, amount: int, days: Days) -> None:
         self.orders += 1
         if self.first_order_at is None or ts < self.first_order_at:
-            self.first_order_at = ts
+            self.begin(ts, days)
         if self.last_order_at is None or ts > self.last_order_at:
             self.last_order_at = ts
         day = days.of(ts)
@@ -43,6 +45,18 @@ class Rfm(Struct, array_like=True, gc=False):
             self.purchase_days += 1
         self._add(self.orders_by_day, day, 1)
         self.add_amount(ts, amount, days)
+
+    def begin(self, ts: int, days: Days) -> None:
+        """The first order is another one than thought so far."""
+        day = days.of(ts)
+        if self.first_order_at is None or days.of(self.first_order_at) != day:
+            self.first_net = self.net_by_day.get(day, 0)
+        self.first_order_at = ts
+
+    def mean_repeat(self) -> float | None:
+        """Net minor units of a repeat purchase day; None where there is none, or not even money came of them."""
+        repeats, net = self.purchase_days - 1, self.net_amount - self.first_net
+        return net / repeats if repeats > 0 and net > 0 else None
 
     def remove_order(self, ts: int, amount: int, days: Days) -> None:
         """Undo what an order has counted. Of a day that has left the buckets only the sums for life know it."""
@@ -52,6 +66,8 @@ class Rfm(Struct, array_like=True, gc=False):
         if day in self.orders_by_day:
             self._add(self.orders_by_day, day, -1)
             self._add(self.net_by_day, day, -amount)
+        if self.first_order_at is not None and day == days.of(self.first_order_at):
+            self.first_net -= amount
         if day not in self.orders_by_day:
             self.purchase_days = max(self.purchase_days - 1, 0)
         self.purchase_days = min(self.purchase_days, self.orders)
@@ -59,10 +75,14 @@ class Rfm(Struct, array_like=True, gc=False):
     def add_amount(self, ts: int, amount: int, days: Days) -> None:
         """A refund is a negative amount on the day of the refund."""
         self.net_amount += amount
-        self._add(self.net_by_day, days.of(ts), amount)
+        day = days.of(ts)
+        if self.first_order_at is not None and day == days.of(self.first_order_at):
+            self.first_net += amount
+        self._add(self.net_by_day, day, amount)
 
-    def unite(self, other: Rfm) -> None:
+    def unite(self, other: Rfm, days: Days) -> None:
         """Two ids are one person: sums add up."""
+        self._unite_first(other, days)
         shared = self.orders_by_day.keys() & other.orders_by_day.keys()
         self.purchase_days += other.purchase_days - len(shared)
         for buckets, more in (
@@ -92,6 +112,14 @@ class Rfm(Struct, array_like=True, gc=False):
             orders -= self.orders_by_day.get(day, 0)
             net -= self.net_by_day.get(day, 0)
             yield days.start(day + 1) + width_days * DAY, orders, net
+
+    def _unite_first(self, other: Rfm, days: Days) -> None:
+        own = None if self.first_order_at is None else days.of(self.first_order_at)
+        day = None if other.first_order_at is None else days.of(other.first_order_at)
+        if day is not None and (own is None or day < own):
+            self.first_net = other.first_net + self.net_by_day.get(day, 0)
+        elif own is not None:
+            self.first_net += other.first_net if day == own else other.net_by_day.get(own, 0)
 
     @staticmethod
     def _add(buckets: dict[int, int], day: int, amount: int) -> None:

@@ -15,7 +15,18 @@ from console.options import arguments_of, told
 from state.ledger import LedgerError
 from tests.restored_logging import restored_logging
 
-COMMANDS = ("run", "check", "demo", "replay", "profile", "explain", "erase", "rebuild", "topics create")
+COMMANDS = (
+    "run",
+    "check",
+    "demo",
+    "replay",
+    "profile",
+    "explain",
+    "erase",
+    "rebuild",
+    "topics create",
+    "fit",
+)
 
 
 @pytest.fixture
@@ -83,7 +94,13 @@ def test_wrong_usage_ends_with_2(beckon: CliRunner, arguments: list[str]) -> Non
     assert "Usage" in ended.stderr
 
 
-ARGUMENTS = {"replay": [".", "out"], "profile": ["u1"], "explain": ["u1"], "erase": ["u1"]}
+ARGUMENTS = {
+    "replay": [".", "out"],
+    "profile": ["u1"],
+    "explain": ["u1"],
+    "erase": ["u1"],
+    "fit": [".", "--out", "fitted.yaml"],
+}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -12,11 +12,10 @@ from msgspec.structs import replace
 
 from state import events
 from state.calendar import DAY, MINUTE, WEEK
-from state.predict import PredictParams
 from tests.oracles.kit import Arrival, scattered
 from tests.oracles.purchases import START, Ledger, shopping
 from tests.triggers.golden import plan_of
-from tests.triggers.shop import FOLD, Shop
+from tests.triggers.shop import FOLD, PREDICT, Shop
 from triggers.trigger import Reason, Retract, Suppress
 
 PARAMS: dict[str, Any] = {
@@ -29,7 +28,7 @@ Warned = tuple[str, int, str]
 
 
 def _warned(arrivals: list[Arrival], probability: float, *, model: bool) -> list[Warned]:
-    predict = PredictParams(model="mbg_nbd" if model else "none", r=R, alpha=ALPHA, a=A, b=B)
+    predict = replace(PREDICT, model="mbg_nbd" if model else "none", r=R, alpha=ALPHA, a=A, b=B)
     shop = Shop(
         plan_of({"churn_risk": {**PARAMS, "probability": probability}}, None, replace(FOLD, predict=predict)),
         lateness=WEEK,

@@ -6,14 +6,15 @@ import pytest
 from msgspec.structs import replace
 
 from state import events
+from state.btyd import Fit, expected_orders
 from state.calendar import DAY, HOUR, Days, Duration
 from state.contact import Sent
 from state.fold import apply
 from state.lifecycle import LifecycleParams
-from state.predict import PredictParams
 from state.profile import profile
 from state.user import User
-from tests.triggers.shop import FOLD
+from state.value import SpendParams
+from tests.triggers.shop import FOLD, PREDICT
 
 NOON = 1_790_000_000_000 // DAY * DAY + 12 * HOUR  # 2026-09-21T12:00:00Z
 UTC = Days("UTC")
@@ -57,6 +58,7 @@ NOTHING_KNOWN: dict[str, Any] = {
         "expected_orders_26w": None,
         "expected_value": None,
         "next_order_at": None,
+        "lifetime_value_52w": None,
     },
     "consent": {},
     "recent_triggers": [],
@@ -194,12 +196,43 @@ def test_reading_changes_nothing() -> None:
 
 
 def test_with_a_fitted_model_the_profile_predicts() -> None:
-    cdnow = PredictParams(model="mbg_nbd", r=0.524838, alpha=6.182992, a=0.891356, b=1.613999)
-    user = after(*order(1, NOON - 300 * DAY, 100), *order(2, NOON - 100 * DAY, 100))
+    cdnow = replace(PREDICT, model="mbg_nbd", r=0.524838, alpha=6.182992, a=0.891356, b=1.613999)
+    user = after(*order(1, NOON - 300 * DAY, 100), *order(2, NOON - 100 * DAY, 200))
 
     told = profile(user, NOON, replace(AT_UTC, predict=cdnow))["predictions"]
 
     weeks = 6.182992 + 300 / 7
     alive = 1 / (1 + 0.891356 / 2.613999 * (weeks / (6.182992 + 200 / 7)) ** 1.524838)
+    fit = Fit("mbg_nbd", 0.524838, 6.182992, 0.891356, 1.613999)
     assert told["p_alive"] == pytest.approx(alive)
     assert told["p_no_purchase_8w"] == pytest.approx(1 - alive * (1 - (weeks / (weeks + 8)) ** 1.524838))
+    assert told["expected_orders_26w"] == pytest.approx(expected_orders(fit, 1, 200 / 7, 300 / 7, 26))
+    assert told["expected_value"] is None
+    assert told["lifetime_value_52w"] is None
+
+
+def test_with_the_value_of_orders_fitted_it_is_that_of_the_repeat_ones_drawn_to_everybody_s() -> None:
+    cdnow = replace(
+        PREDICT,
+        model="bg_nbd",
+        r=0.242593,
+        alpha=4.413532,
+        a=0.792886,
+        b=2.425753,
+        spend=SpendParams(p=6.25, q=3.74, gamma=1544),
+    )
+    told = profile(
+        after(*order(1, NOON - 70 * DAY, 9900), *order(2, NOON - 10 * DAY, 2235)),
+        NOON,
+        replace(AT_UTC, predict=cdnow),
+    )["predictions"]
+
+    assert told["expected_value"] == round(6.25 * (1544 + 2235) / (6.25 + 2.74))
+    assert 0 < told["lifetime_value_52w"] < 52 / 26 * told["expected_orders_26w"] * told["expected_value"]
+    assert told["next_order_at"] > "2026-09-21T12:00:00Z"
+
+
+def test_who_is_probably_lost_has_no_next_order() -> None:
+    cdnow = replace(PREDICT, model="mbg_nbd", r=0.524838, alpha=6.182992, a=0.891356, b=1.613999)
+    user = after(*order(1, NOON - 700 * DAY, 100), *order(2, NOON - 690 * DAY, 100))
+    assert profile(user, NOON, replace(AT_UTC, predict=cdnow))["predictions"]["next_order_at"] is None

@@ -162,3 +162,38 @@ def test_refunds_on_more_days_than_an_order_remembers_still_go_with_it() -> None
 
 def _one_a_day(count: int) -> list[Bought]:
     return [Bought(f"o{n}", NOW + n * DAY, NOW + n * DAY, None, 10, ()) for n in range(count)]
+
+
+@given(orders=shopping(), data=st.data())
+def test_the_net_of_the_first_purchase_day_is_left_out_of_the_mean_of_the_repeat_ones(
+    orders: list[Bought], data: st.DataObject
+) -> None:
+    """In any order, with cancellations and refunds, and by two ids that turn out to be one person."""
+    year = [_refunded_that_day(_within_a_year(order)) for order in orders]
+    here, there = User.new("u1"), User.new("u2")
+    known_there = {order.order_id for order in year if data.draw(st.booleans())}
+    for event in data.draw(st.permutations(told(year))):
+        apply(there if getattr(event, "order_id", "") in known_there else here, event, FOLD)
+    union.unite(here, there, FOLD)
+
+    counted = {order: at // DAY for order in year if (at := order.counted_at("paid")) is not None}
+    if not counted:
+        assert here.rfm.mean_repeat() is None
+        return
+    first = min(counted.values())
+    back = [
+        (at // DAY, amount) for order in year if order.cancelled_at is None for at, amount in order.refunds
+    ]
+    net = sum(order.total for order in counted) - sum(amount for _, amount in back)
+    of_first = sum(order.total for order, day in counted.items() if day == first)
+    of_first -= sum(amount for day, amount in back if day == first)
+    assert here.rfm.first_net == of_first
+    repeats = len({*counted.values()}) - 1
+    if repeats and net > of_first:
+        assert here.rfm.mean_repeat() == (net - of_first) / repeats
+    else:
+        assert here.rfm.mean_repeat() is None
+
+
+def _refunded_that_day(order: Bought) -> Bought:
+    return structs.replace(order, refunds=tuple((order.placed_at, amount) for _, amount in order.refunds[:1]))

@@ -34,6 +34,20 @@ def days(count: float) -> Duration:
     return Duration.parse(f"{count}d")
 
 
+PREDICT = PredictParams(
+    file=None,
+    model="none",
+    r=None,
+    alpha=None,
+    a=None,
+    b=None,
+    spend=None,
+    churn=None,
+    fitted={},
+    next_order_within=days(364),
+    margin=1,
+    discount=0,
+)
 FOLD = FoldParams(
     count_on="paid",
     days=Days("UTC"),
@@ -64,7 +78,7 @@ FOLD = FoldParams(
         monetary_window=days(365),
         monetary_spend=1000,
     ),
-    predict=PredictParams(model="none", r=None, alpha=None, a=None, b=None),
+    predict=PREDICT,
 )
 
 

@@ -1,10 +1,10 @@
 """Who is about to stop buying from us?
 
-Of users with two orders or more the model of purchase times tells (`predict` in the settings): the warning comes when
-the `probability` of no purchase within `horizon` is first reached after a purchase. Where no model is fitted, where it
-says so much at the purchase already and so nothing crosses, and for users with one order recency decides: no order for
-`one_order_recency` or `repeat_recency`. `reason` and `method` say which. Any order restarts the clock, also one not
-paid yet. The due time is known at each order, so nobody is polled.
+Of users with two orders or more the model of purchase times tells (`predict` in the settings), corrected by the churn
+score where one was learned: the warning comes when the `probability` of no purchase within `horizon` is first reached
+after a purchase. Where no model is fitted, where it says so much at the purchase already and so nothing crosses, and
+for users with one order recency decides: no order for `one_order_recency` or `repeat_recency`. `reason` and `method`
+say which. Any order restarts the clock, also one not paid yet. The due time is known at each order: nobody is polled.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def _predicted_at(user: User, params: Params, fold: FoldParams) -> int | None:
     rhythm = rhythm_of(user)
     if rhythm is None:
         return None
-    return crosses_at(fit, _with_unpaid(user, rhythm, fold), params.probability, params.horizon)
+    known = _with_unpaid(user, rhythm, fold)
+    return crosses_at(fit, known, params.probability, params.horizon, fold.predict.churn)
 
 
 def _with_unpaid(user: User, rhythm: Rhythm, fold: FoldParams) -> Rhythm:

@@ -1,0 +1,53 @@
+"""Which command finds a shop's own parameters? `beckon fit`: options in, the work of flows/fitting/, words out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from console.options import FAILED, Config, Overrides, duration, moment, say_error, settings_of, told
+from state.calendar import Duration, millis
+
+EXAMPLE = "Example: beckon fit history/ --out fitted.yaml"
+
+
+def fit(
+    history: Annotated[
+        Path,
+        typer.Argument(
+            metavar="HISTORY",
+            exists=True,
+            help="A file log with the orders, or a CSV of customer,date,amount.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", dir_okay=False, help="For predict.file.")],
+    config: Config = None,
+    overrides: Overrides = None,
+    horizon: Annotated[
+        Duration | None,
+        typer.Option("--horizon", parser=duration, metavar="DURATION", help="Else rules.churn_risk.horizon."),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option("--until", parser=moment, metavar="TIME", help="RFC 3339; read no further."),
+    ] = None,
+) -> None:
+    """Fit the models of purchase times, spend and churn to a history; refuse, and say why, what does not fit."""
+    settings = settings_of(config, overrides)
+    if find_spec("scipy") is None:
+        say_error(
+            "fit needs scipy, which the service does without: install the extra `fit` of pyproject.toml"
+        )
+        raise typer.Exit(FAILED)
+    with told():
+        from flows.fitting import fit as work
+
+        chosen = settings.rules["churn_risk"].horizon if horizon is None else horizon
+        ends = None if until is None else millis(until)
+        for line in work.run(settings, history, out, chosen, ends, version("beckon")):
+            print(line, flush=True)
