@@ -105,6 +105,8 @@ class Engine(Section, frozen=True):
     loaded_timers: Positive
     heartbeat: Duration
     config_check: Duration
+    census_every: Duration
+    census_keys: Positive
 
 
 class Time(Section, frozen=True):

@@ -35,8 +35,8 @@ class Persons:
         self._facts = facts
         self._outgoing = outgoing
 
-    def load(self, wanted: Iterable[tuple[Shard, str]]) -> None:
-        """Read those that memory lacks, in one round trip."""
+    def load(self, wanted: Iterable[tuple[Shard, str]]) -> int:
+        """Read those that memory lacks, in one round trip; how many."""
         missing = [(shard, user_id) for shard, user_id in wanted if shard.known(user_id) is None]
         if missing:
             metrics.CACHE_MISSES.inc(len(missing))
@@ -44,6 +44,7 @@ class Persons:
             blobs = self._ledger.load_users([(shard.number, user_id) for shard, user_id in missing])
             for (shard, user_id), blob in zip(missing, blobs, strict=True):
                 shard.admit(user_id, blob)
+        return len(missing)
 
     def find(self, shard: Shard, user_id: str) -> User:
         self.load([(shard, user_id)])

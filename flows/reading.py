@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, get_args
 
+from connectors import metrics
 from flows.dead_letter import DeadLetter
 from flows.persons import Persons
 from flows.shard import Shard, ShardBatch, unpack_item
@@ -50,18 +51,21 @@ class Reading:
             for _, user_id in timers:
                 if user_id not in users:
                     wanted[number, user_id] = shard
-        self._persons.load((shard, user_id) for (_, user_id), shard in wanted.items())
-        self._load_items(of_items)
+        read = self._persons.load((shard, user_id) for (_, user_id), shard in wanted.items())
+        read += self._load_items(of_items)
+        metrics.CACHE_HITS.inc(sum(len(batch.items) for batch in batches) + sum(map(len, due)) - read)
         self._watchers.look_ahead(of_items)
 
-    def _load_items(self, of_items: Sequence[tuple[Shard, Any]]) -> None:
+    def _load_items(self, of_items: Sequence[tuple[Shard, Any]]) -> int:
         missing = {
             (shard.number, event.sku): shard
             for shard, event in of_items
             if event.__class__ in ITEM_EVENTS and event.sku not in shard.items
         }
         if missing:
+            metrics.CACHE_MISSES.inc(len(missing))
             self._read.update(number for number, _ in missing)
             blobs = self._ledger.load_items([*missing])
             for ((_, sku), shard), blob in zip(missing.items(), blobs, strict=True):
                 shard.items[sku] = Item() if blob is None else unpack_item(blob)
+        return len(missing)

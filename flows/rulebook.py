@@ -18,6 +18,7 @@ from config.load import plan_of
 from config.problem import ConfigError, Problem
 from config.settings import Settings
 from connectors import metrics
+from flows.observe import show_rules
 from state.ledger import Ledger
 from state.redis_ledger import StoreUnavailable
 from triggers.catalog import RULES
@@ -66,6 +67,7 @@ class Rulebook:
         self._waits = False
         self.refused: str | None = None
         metrics.CONFIG_VALID.set(1)
+        show_rules(self.plan)
 
     def turn(self) -> None:
         """Between two rounds: is there something new to go by?"""
@@ -128,6 +130,7 @@ class Rulebook:
                 return
             self.plan.adopt(plan)
             self._settings = settings
+            show_rules(self.plan)
         self._waits, self.refused = False, None
         metrics.CONFIG_VALID.set(1)
         metrics.RELOADS.labels(result="ok" if found else "unchanged").inc()

@@ -14,14 +14,15 @@ import structlog
 from bytewax.dataflow import Dataflow
 from prometheus_client import REGISTRY
 
-from config.load import load
+from config.load import fold_of, load
 from config.settings import Settings
 from connectors.embedded_redis import EmbeddedRedis
 from connectors.http import StatusServer
 from connectors.slot import Slot
-from flows import assemble, explain, profiles, shop, startup, supervise
+from flows import assemble, explain, observe, profiles, shop, startup, supervise
 from flows import rebuild as work
 from flows.assemble import Choices
+from flows.census import Census
 from flows.lookout import Lookout
 from flows.realtime import graph, run_graph, tune_gc
 from flows.rulebook import Written
@@ -81,6 +82,13 @@ def _run_one(settings: Settings, redis_url: str, stop: Stop, choices: Choices) -
         stack.callback(publisher.close)
         station = assemble.station_of(settings, source, ledger, publisher, choices)
         if settings.http.enabled:
+            observe.show_at_scrape(
+                lambda: list(station.shards.values()),
+                ready=lambda: station.ready[0],
+                waiting=lambda: station.trouble is not None,
+            )
+            if settings.state.kind == "redis":
+                stack.enter_context(_census(settings, station, redis_url))
             server = stack.enter_context(_status_server(settings, station, redis_url))
             log.info("status served", bind=settings.http.bind, port=server.port)
         tune_gc()
@@ -149,6 +157,18 @@ def _status_server(settings: Settings, station: Station, redis_url: str) -> Stat
         profile=lambda user_id: profiles.read_json(settings, redis_url, user_id),
         explain=lambda user_id, query: explain.read_json(settings, redis_url, user_id, query, station.plan),
         registry=REGISTRY,
+    )
+
+
+def _census(settings: Settings, station: Station, redis_url: str) -> Census:
+    return Census(
+        assemble.redis_client(settings, redis_url),  # its own: the flow's is for the flow's thread
+        settings.app,
+        lambda: list(station.shards),
+        fold_of(settings),
+        wall_ms=assemble.wall_ms,
+        every_seconds=settings.engine.census_every / 1000,
+        keys=settings.engine.census_keys,
     )
 
 

@@ -98,7 +98,7 @@ class Station:
         try:
             batches = self.intake.round(_POLL_IDLE_SECONDS if self.intake.caught_up else _POLL_BUSY_SECONDS)
         except _AWAY as error:
-            self._wait_and_reopen(str(error))
+            self._wait_and_reopen(error)
             return []
         if self._until_caught_up and (self._ending or self._is_quiet(batches)):
             self._ending = True
@@ -120,14 +120,14 @@ class Station:
                 batch.shard.watermark = max(batch.shard.watermark, batch.watermark)
             self._commit_in_time()
         except (*_AWAY, Refused) as error:
-            self._wait_and_reopen(str(error))
+            self._wait_and_reopen(error)
         except BaseException:
             self._drop_memory()  # the shards are taken away as we end, and what is theirs would be committed
             raise
         else:
             self._note_progress()
         self._observer.look(
-            batches, self.shards.values(), caught_up=self.intake.caught_up, ready=self.ready[0]
+            batches, self.shards.values(), caught_up=self.intake.caught_up, waiting=self.trouble is not None
         )
 
     def _commit_in_time(self) -> None:
@@ -174,7 +174,7 @@ class Station:
             if self._giving_up:  # within a rebalance, which opens what stays ours by itself
                 self._drop_memory()
             else:
-                self._wait_and_reopen(f"publishing: {error}")
+                self._wait_and_reopen(error, "publishing: ")
             return
         note_published(parcels)
         for parcel in parcels:
@@ -244,10 +244,10 @@ class Station:
             self.trouble = None
             self._retry_seconds = _RETRY_FIRST_SECONDS
 
-    def _wait_and_reopen(self, why: str) -> None:
+    def _wait_and_reopen(self, error: Exception, when: str = "") -> None:
         """Our memory may not be what the ledger holds: forget it, and open again what is still ours."""
-        log.warning("giving the shards up and opening them again", why=why)
-        self.trouble = why
+        self._note_trouble(error, when)
+        log.warning("giving the shards up and opening them again", why=self.trouble)
         self._drop_memory()
         while not self._should_stop():
             self._sleep(self._retry_seconds)
@@ -256,9 +256,13 @@ class Station:
                 self._rulebook.renew()
                 self._source.reopen()
                 return
-            except _AWAY as error:
-                metrics.STORE_ERRORS.labels(kind="unavailable").inc()
-                self.trouble = str(error)
+            except _AWAY as again:
+                self._note_trouble(again)
+
+    def _note_trouble(self, error: Exception, when: str = "") -> None:
+        self.trouble = f"{when}{error}"
+        if isinstance(error, StoreUnavailable):
+            metrics.STORE_ERRORS.labels(kind=error.kind).inc()
 
     def _drop_memory(self) -> None:
         """It may hold half a batch: changes without their marks, which no later commit may write."""

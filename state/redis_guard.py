@@ -13,7 +13,9 @@ _WAIT_MENDS = frozenset(
 
 
 class StoreUnavailable(Exception):
-    """Redis did not answer, or will not take writes now; what was sent may or may not have happened."""
+    """Redis did not answer, or will not take writes now (`kind`: its word for why); what was sent may have happened."""
+
+    kind = "unavailable"
 
 
 class Guard:
@@ -30,5 +32,7 @@ class Guard:
             code = error.status_code or str(error).partition(" ")[0]
             text = str(error) if str(error).startswith(code) else f"{code} {error}"
             if code in _WAIT_MENDS:
-                raise StoreUnavailable(f"Redis: {text}") from error
+                away = StoreUnavailable(f"Redis: {text}")
+                away.kind = code.lower()
+                raise away from error
             raise LedgerError(f"Redis: {text}") from error

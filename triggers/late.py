@@ -12,7 +12,7 @@ from state.user import User
 from triggers.history import keep
 from triggers.plan import Armed, Plan
 from triggers.trigger import Asked, Candidate, Decision, Retract
-from triggers.waiting import disarm, wait, waiting_by
+from triggers.waiting import arm, goes_on, wait_no_longer, waiting_by
 
 
 def retract(user: User, event: Any, plan: Plan, decisions: list[Decision]) -> None:
@@ -30,7 +30,6 @@ def retract(user: User, event: Any, plan: Plan, decisions: list[Decision]) -> No
             continue
         if kind in plan.refuted_by[sent.rule] and armed.rule.refuted(user, event, sent, armed.params):
             sent.retracted = True
-            user.replies.retract(sent.id)
             candidate = Candidate(
                 rule=sent.rule,
                 version=armed.rule.version,
@@ -46,28 +45,31 @@ def retract(user: User, event: Any, plan: Plan, decisions: list[Decision]) -> No
             decisions.append(keep(user, taken_back))
 
 
-def pass_over(newest: Armed, asked: Asked, plan: Plan) -> list[Candidate]:
+def pass_over(armed: Armed, asked: Asked, plan: Plan) -> list[Candidate]:
     """What a rule would have said of a late event by now (`asked.now`, how far time has come); and wait for the rest.
 
-    Wake-ups due by now must have been made. What has begun goes on by the stanza it began with.
+    Wake-ups due by now must have been made. What the rule waits for goes on by the stanza it began with, as ever.
     """
-    armed = waiting_by(newest, asked.user, plan) if plan.continued else newest
-    rule, user = armed.rule, asked.user
-    if rule.wake_at is None:
+    if armed.rule.wake_at is None:
         return []
+    begun = waiting_by(armed, asked.user, plan) if plan.continued else armed
+    if armed.rule.catches_up:
+        wait_no_longer(begun, asked, plan.fold)
+        return []
+    missed = _missed(begun, asked)
+    if begun is not armed:
+        if goes_on(begun, asked, plan.fold, more=False):
+            return missed
+        missed += _missed(armed, asked)
+    arm(armed, asked, plan.fold, more=False)
+    return missed
+
+
+def _missed(armed: Armed, asked: Asked) -> list[Candidate]:
     missed: list[Candidate] = []
-    if not rule.catches_up:
-        while (candidate := rule.evaluate(asked, armed.params)) is not None:
-            user.contact.remember(rule.name, candidate.anchor, candidate.step, candidate.at)
-            missed.append(candidate)
-    at, known = rule.wake_at(user, armed.params, asked.fold), (user.own_wakes or {}).get(rule.name)
-    if rule.catches_up:
-        if at is not None and asked.now < at and (known is None or at < known):
-            wait(armed, user, at)
-    elif at is not None and not asked.passed(at):
-        wait(armed, user, at)
-    elif known is not None:
-        disarm(user, rule.name)
+    while (candidate := armed.rule.evaluate(asked, armed.params)) is not None:
+        asked.user.contact.remember(armed.rule.name, candidate.anchor, candidate.step, candidate.at)
+        missed.append(candidate)
     return missed
 
 

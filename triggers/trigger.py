@@ -214,7 +214,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     - `conditions(asked, params)`: what must be so for `evaluate` to speak, as it asks it: all of it is met exactly when
       there is a candidate. What `wake_at` waits for is among them. It is asked by a person who wants to know why, also
       without an event; it changes nothing.
-    - `concerns(user, event)`: a cheap look at frequent events; False spares the rule both questions.
+    - `concerns(user, event)`: a cheap look at frequent events; False spares the rule both questions. It is asked
+      before the event is folded too, whether what is due must come first, and must then answer the same.
     - `on` and `refuted_by` may be functions of the params, of a rule whose parameters name events.
     - `audience(event, params)`: of a call to many in `on` (state/calls.py), to whose ears it must come
       (state/audience.py); None: nobody's.

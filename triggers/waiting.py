@@ -34,11 +34,20 @@ def arm(armed: Armed, asked: Asked, fold: FoldParams, *, more: bool) -> bool:
         if user.own_wakes:
             disarm(user, name)
         return False
-    wait(armed, user, at)
+    _wait_until(armed, user, at)
     return True
 
 
-def wait(armed: Armed, user: User, at: int) -> None:
+def wait_no_longer(armed: Armed, asked: Asked, fold: FoldParams) -> None:
+    """Than it may be needed: a timer yet to come is set earlier, never later or off."""
+    user = asked.user
+    at = None if armed.rule.wake_at is None else armed.rule.wake_at(user, armed.params, fold)
+    known = (user.own_wakes or {}).get(armed.rule.name)
+    if at is not None and asked.now < at and (known is None or at < known):
+        _wait_until(armed, user, at)
+
+
+def _wait_until(armed: Armed, user: User, at: int) -> None:
     user.wakes[armed.rule.name] = at
     if armed.number or user.own_stanzas is not None:
         user.note_stanza(armed.rule.name, armed.number)

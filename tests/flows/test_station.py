@@ -245,3 +245,14 @@ def test_every_record_is_counted_as_one_thing(flow: Flow) -> None:
     flow.run()
     found = {kind: count - before[kind] for kind, count in counted().items()}
     assert found == {"ok": 1, "late": 1, "duplicate": 2, "invalid": 1}
+
+
+def test_what_is_found_in_memory_and_what_had_to_be_read_are_all_that_was_asked_for(flow: Flow) -> None:
+    def counted() -> list[int]:
+        return [metrics.total(metrics.CACHE_REQUESTS, result=result) for result in ("hit", "miss")]
+
+    before = counted()
+    flow.write(viewed(0, "u1"), viewed(1, "u1"), viewed(2, "u2"), viewed(3, "u1"))
+    flow.write(event("stock_changed", 4, None, sku="k1", available=9))
+    flow.run()
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [2, 3]

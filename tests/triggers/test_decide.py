@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -97,50 +97,6 @@ def takes_back(event: Any) -> bool:
     if isinstance(event, events.ConsentChanged):
         return not event.granted
     return isinstance(event, events.Unsubscribed)
-
-
-@given(_SEEDS, _SEEDS)
-def test_what_is_decided_does_not_depend_on_the_pace_of_reading(seed: int, pace: int) -> None:
-    # A no counts from the moment it is read, so with it the pace does matter.
-    plan = plan_of(ALL, {})
-    history = [e for e in history_of(seed) if not takes_back(e)]
-    timely, hasty = play(plan, history), play(plan, history, eager=False, seed=pace)
-    assert told(hasty) == told(timely)
-
-
-def _belated(history: list[Any], seed: int) -> list[tuple[int, Any]]:
-    """When each is read, and the event, which may have happened long before that."""
-    chance = Random(seed)
-    read = []
-    for event in history:
-        behind = (
-            chance.choice((0, 0, 2 * HOUR, 3 * DAY, 40 * DAY)) if isinstance(event, events.UserEvent) else 0
-        )
-        read.append((event.ts, structs.replace(event, ts=event.ts - behind) if behind else event))
-    return read
-
-
-def _play_belated(plan: Plan, read: list[tuple[int, Any]], *, eager: bool = True, seed: int = 0) -> Shop:
-    shop, chance = Shop(plan, lateness=HOUR, eager=eager), Random(seed)
-    for at, event in read:
-        before = len(shop.decisions)
-        shop.take(event, at)
-        if eager and event.ts < at:
-            assert not [
-                d for d in shop.decisions[before:] if isinstance(d.outcome, Publish | Defer) and d.at == at
-            ]
-        if not eager and chance.random() < 0.2:
-            shop.advance(at)
-    shop.advance(FOREVER)
-    return shop
-
-
-@given(_SEEDS, _SEEDS)
-def test_what_comes_late_is_not_told_at_once_at_any_pace_of_reading(seed: int, pace: int) -> None:
-    plan = plan_of(ALL, {})
-    read = _belated([e for e in history_of(seed) if not takes_back(e)], pace)
-    timely, hasty = _play_belated(plan, read), _play_belated(plan, read, eager=False, seed=pace)
-    assert told(hasty) == told(timely)
 
 
 def told(shop: Shop) -> list[tuple[Any, ...]]:
@@ -271,29 +227,3 @@ def test_stages_of_customers_from_before_the_rule_are_found_at_their_next_visit(
     assert [(d.candidate.anchor, d.candidate.fields) for d in shop.decisions] == [
         ("e4", {"from": None, "to": "new"})
     ]
-
-
-@pytest.mark.parametrize("rule", ALL)
-@settings(max_examples=25)
-@given(seed=_SEEDS, pace=_SEEDS)
-def test_alone_too_no_rule_depends_on_the_pace_of_reading(rule: str, seed: int, pace: int) -> None:
-    """Where others listen, they let happen in time what this one has forgotten to ask for (`swayed_by`)."""
-    plan = plan_of({rule: ALL[rule]}, None)
-    history = [e for e in history_of(seed) if not takes_back(e)]
-    timely, hasty = play(plan, history), play(plan, history, eager=False, seed=pace)
-    assert told(hasty) == told(timely)
-
-
-@pytest.mark.parametrize(("ordered_at", "cancelled_at", "told"), [(4 * DAY, None, 1), (DAY, 4 * DAY, 0)])
-def test_a_reminder_of_a_favourite_that_is_due_comes_before_an_order_or_its_end(
-    ordered_at: int, cancelled_at: int | None, told: int
-) -> None:
-    shop = Shop(plan_of({"favorite_reminder": {"delay": "3d"}}, None), eager=False)
-    line = events.Line(sku="k1", quantity=1)
-    order: dict[str, Any] = {"user_id": USER, "order_id": "o"}
-    shop.take(events.Favorited(event_id="e1", ts=0, user_id=USER, sku="k1"), 0)
-    shop.take(events.OrderPlaced(event_id="e2", ts=ordered_at, lines=(line,), total=1, **order), ordered_at)
-    if cancelled_at is not None:
-        shop.take(events.OrderCancelled(event_id="e3", ts=cancelled_at, **order), cancelled_at)
-    shop.advance(FOREVER)
-    assert [d.at for d in shop.decisions] == [3 * DAY] * told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,6 +86,21 @@ def test_changed_again_and_again_it_goes_on_by_its_own() -> None:
     assert [waited[f"u{n}"] for n in (1, 2, 3, 4)] == [f"cart untouched for {n} h" for n in (1, 5, 6, 7)]
 
 
+@pytest.mark.parametrize(
+    ("happened", "expected"),
+    [(-HOUR, [("e1", 1, HOUR, None)]), (MINUTE, [("late", 1, 3 * HOUR + MINUTE, None)])],
+)
+def test_a_late_event_leaves_what_has_begun_or_begins_anew(happened: int, expected: list[Any]) -> None:
+    """From before the cart was left, and from after that."""
+    plans = Succession()
+    shop = Shop(plans.next({"cart_abandoned": {"delay": "1h", "second_delay": None}}))
+    play(shop, added(0, "e1"))
+    shop.replan(plans.next({"cart_abandoned": {"delay": "3h", "second_delay": None}}))
+    shop.take(added(happened, "late"), T0 + 30 * MINUTE)
+    shop.advance(FOREVER)
+    assert told(shop.decisions) == expected
+
+
 def test_a_rule_that_is_switched_off_is_off_at_once() -> None:
     plans = Succession()
     shop = Shop(plans.next({"cart_abandoned": {}}))
@@ -110,6 +126,7 @@ def test_what_was_deferred_is_released_by_its_own_settings() -> None:
 def test_what_was_sent_is_refuted_by_its_own_settings() -> None:
     """Touched 20 minutes before it was told: with the new delay that would have been before it was left."""
     plans = Succession()
+    plans.next({"cart_abandoned": {"delay": "10m", "second_delay": None}})
     shop = Shop(plans.next({"cart_abandoned": {"delay": "1h", "second_delay": None}}), lateness=DAY)
     play(shop, added(0, "e1"))
     shop.advance(T0 + 2 * HOUR)

@@ -35,7 +35,8 @@ def test_a_gate_that_refuses_is_named_also_in_shadow() -> None:
     capped = Shop(Succession({"frequency_cap": {"marketing": 0}}).next(in_shadow()))
     play(capped, consent(), added(0, "e1"))
     capped.advance(FOREVER)
-    assert {d.outcome for d in capped.decisions} == {Suppress(Reason.FREQUENCY_CAP)}
+    reasons = [getattr(d.outcome, "reason", None) for d in capped.decisions]
+    assert reasons == [Reason.FREQUENCY_CAP] * 2
 
 
 def test_a_place_of_the_cap_is_left_to_those_who_speak() -> None:
@@ -90,6 +91,16 @@ def test_what_waits_for_the_morning_in_shadow_takes_no_place_of_what_will_be_sai
     shop.advance(FOREVER)
     said = [d.candidate.rule for d in shop.decisions if isinstance(d.outcome, Publish)]
     assert said == ["cart_abandoned"]
+
+
+def test_in_the_morning_it_loses_to_nobody_either() -> None:
+    plans = Succession({"arbitration": {"window": "60s"}})
+    shadow = in_shadow(priority=1, delay="12h", second_delay=None)
+    shop = Shop(plans.next({**shadow, "favorite_reminder": {"delay": "12h"}}))
+    play(shop, consent(), added(0, "e1"), events.Favorited(event_id="f", ts=T0, user_id="u1", sku="k2"))
+    shop.advance(FOREVER)
+    outcomes = {d.candidate.rule: d.outcome for d in shop.decisions}
+    assert outcomes == {"cart_abandoned": SHADOWED, "favorite_reminder": Publish("app_push")}
 
 
 def test_in_shadow_nobody_is_competed_with_or_held_out() -> None:

@@ -95,7 +95,10 @@ def concerns_with(params: Params) -> Callable[[User, Any], bool]:
             look = user.activity.viewed.get(event.sku)
         else:
             look = None if user.own_browsing is None else user.own_browsing.categories.get(event.category)
-        if look is None or look.fresh < least:
+        if look is None:
+            return least <= 1
+        # Asked before the event is folded, it counts already: what is due must come before it.
+        if look.fresh + (event.ts > look.at) < least:
             return False
         wakes = user.own_wakes
         return wakes is None or NAME not in wakes or event.ts < (user.last_seen_at or 0)

@@ -30,6 +30,7 @@ from triggers.why import so, speaks, time_is, when
 NAME = "calendar_scene"
 SCENES_LIMIT = 16  # as many as may be due at one moment
 AUDIENCES = ("registered", "ordered", *get_args(Stage), *GROUPS, *SEGMENTS.values())
+_BEGINNINGS = (events.Registered, events.OrderPlaced, events.OrderPaid)
 _BEFORE_AN_ORDER = ("registered", "prospect")
 
 
@@ -119,6 +120,8 @@ def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
 
 def concerns(user: User, event: Any) -> bool:
     """A session only sets the timer of one who has none: the rule is new, or she had been away."""
+    if event.__class__ in _BEGINNINGS:
+        return True  # also before it is folded
     if user.registered_at is None and not user.has_ordered:
         return False
     return event.__class__ is not events.SessionStarted or NAME not in (user.own_wakes or ())
