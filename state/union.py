@@ -31,8 +31,8 @@ _PARTS = (
     "scenes",
     "patterns",
     "standing",
-    "history",
     "replies",
+    "history",
 )
 
 

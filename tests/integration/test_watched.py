@@ -22,6 +22,7 @@ from tests.servers.redis import RedisServer
 from tests.test_deploy import DASHBOARDS, expressions
 
 WATCHED_SECONDS = 90.0  # at most; until every panel shows something
+FIRES_SECONDS = 45.0
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 NEEDS_KAFKA = "Kafka only: the file log has no such thing"
 EMPTY: Mapping[str, str] = {
@@ -111,18 +112,8 @@ def test_alerts_fire_when_something_is_wrong(
         Installation(tmp_path / "shop", settings) as shop,
         PrometheusServer(prometheus_program, tmp_path / "prometheus", [port], hastened()) as prometheus,
     ):
-        fired: set[str] = set()
-
-        def fires(*names: str, meanwhile: Callable[[], None] = lambda: None) -> None:
-            seen: set[str] = set()
-            deadline = time.monotonic() + 45.0
-            while not seen >= set(names):
-                assert time.monotonic() < deadline, f"only {seen} of {names}; " + service.said()
-                meanwhile()
-                time.sleep(0.4)
-                seen |= prometheus.firing()
-            fired.update(names)
-
+        alarm = Alarm(prometheus)
+        fires = alarm.rings
         service = shop.start("run")
         eventually(lambda: ask(port, "/readyz")[0] == 200, what="readiness")
         register(log, "early", ago=1.0)
@@ -156,7 +147,26 @@ def test_alerts_fire_when_something_is_wrong(
         said = service.said(1 << 30) + second.said(1 << 30)
         assert not re.findall(r"\b(?:early|late)[\w-]+", said)
         assert f'"trace_id": "{TRACE}"' in said
-    assert fired >= set(ALERTS) - KAFKA_ONLY
+    assert alarm.heard >= set(ALERTS) - KAFKA_ONLY
+
+
+class Alarm:
+    """`heard`: all that have fired when they were to."""
+
+    def __init__(self, prometheus: PrometheusServer) -> None:
+        self._prometheus = prometheus
+        self.heard: set[str] = set()
+
+    def rings(self, *names: str, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Each of these alerts fires within a while; `meanwhile` goes on making the reason."""
+        seen: set[str] = set()
+        deadline = time.monotonic() + FIRES_SECONDS
+        while not seen >= set(names):
+            assert time.monotonic() < deadline, f"only {seen} of {names}"
+            meanwhile()
+            time.sleep(0.4)
+            seen |= self._prometheus.firing()
+        self.heard.update(names)
 
 
 def register(log: Path, name: str, *, ago: float) -> None:

@@ -66,20 +66,20 @@ def full(asked: Asked, rule: str, channel: str, params: FrequencyCapParams) -> s
     for name, cap in params.caps.items():
         if cap is None or not cap.concerns(rule, channel):
             continue
-        told_of = counted(asked.user.own_replies, cap, rule, channel)
+        counted = counted_by(asked.user.own_replies, cap, rule, channel)
         if cap.window is not None:
             since = asked.now - cap.window
-            heard = sum(1 for told in told_of if told.at > since)
+            heard = sum(1 for told in counted if told.at > since)
         else:
             zone = zone_of(asked.user.contact.timezone, params.zone)
             today = date_at(asked.now, zone)
-            heard = sum(1 for told in told_of if date_at(told.at, zone) == today)
+            heard = sum(1 for told in counted if date_at(told.at, zone) == today)
         if heard >= cap.limit:
             return name
     return None
 
 
-def counted(replies: Replies | None, cap: Cap, rule: str, channel: str) -> Iterator[Told]:
+def counted_by(replies: Replies | None, cap: Cap, rule: str, channel: str) -> Iterator[Told]:
     """The messages that this cap counts together with one of this rule on this channel."""
     for thread in () if replies is None else replies.threads:
         if not cap.concerns(thread.rule, thread.channel):

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from state.calendar import in_words
 from state.local_time import date_at, moment, zone_of
-from state.replies import GHOST, RETRACTED
 from state.user import User
 from triggers.policy.consent import ConsentParams, allowed
-from triggers.policy.frequency_cap import FrequencyCapParams, counted
+from triggers.policy.frequency_cap import FrequencyCapParams, counted_by
 from triggers.policy.gate import Proposal
 from triggers.policy.quiet_hours import QuietHoursParams, ends_at
 from triggers.policy.stop_list import StopListParams, is_stopped
 from triggers.trigger import Reason
-from triggers.why import when
+from triggers.why import counted, when
 
 
 class No(NamedTuple):
@@ -26,7 +25,7 @@ class No(NamedTuple):
     until: int | None = None
 
 
-# Of what a gate, or the moment of sending, says no to. By value, so that a reason added since has its bare name.
+# Of what a gate, or the moment of sending, says no to.
 REASONS: Mapping[str, str] = {
     Reason.NO_CONSENT: "no channel of the rule has her consent",
     Reason.ERASED: "she asked to be forgotten",
@@ -41,8 +40,8 @@ REASONS: Mapping[str, str] = {
     Reason.LATE_EVENT: "an event that came late shows that it should not have been sent",
     Reason.ARBITRATION: "something more important was to be said at the same time",
     Reason.HOLDOUT: "she is in the hold-out group, who are told nothing so that the effect can be measured",
-    Reason.UNREACHABLE: "nothing gets through to her on the channels she has agreed to",
-    Reason.NON_RESPONDER: "she has not answered the last messages of this rule",
+    Reason.UNREACHABLE: "on every channel with her consent the last message came back",
+    Reason.NON_RESPONDER: "she has not reacted to the last messages of this rule",
     Reason.SHADOW: "the rule is in shadow mode: it decides and sends nothing",
 }
 
@@ -59,34 +58,41 @@ def consent(proposal: Proposal, params: ConsentParams) -> No:
     if user.erased_at is not None:
         return No(REASONS[Reason.ERASED])
     channels = proposal.candidate.channels or proposal.rule.channels
-    return No(f"no consent for {', '.join(_consent(user, each, params, now) for each in channels)}")
+    back = any(_bounced_at(user, each, now) is not None for each in channels)
+    why = "no message gets through on" if back else "no consent for"
+    return No(f"{why} {', '.join(_consent(user, each, params, now) for each in channels)}")
 
 
 def stop_list(proposal: Proposal, params: StopListParams) -> No:
-    user, now = proposal.asked.user, proposal.asked.now
-    cases = [*_complaints(user, now, params), *_silence(user, proposal.candidate.rule, now, params)]
+    service, now = proposal.asked.user.service, proposal.asked.now
+    cases: list[tuple[str, int]] = []
+    for key, complaint in service.complaints.items():
+        opened = [opening.at for opening in complaint.openings if opening.at <= now]
+        if opened:
+            cases.append(
+                (f"complaint {key} is open since {when(opened[0])}", opened[-1] + params.pause_limit)
+            )
+    for key, at in service.reviews.items():
+        if at <= now:
+            cases.append((f"low review {key} of {when(at)} has no answer yet", at + params.review_pause))
+    cases += _silence(proposal, params)
     holding = [case for case in cases if now < case[1]]
     if not holding:
         return No(REASONS[Reason.COMPLAINT_OPEN])
     return No(" and ".join(text for text, _ in holding), max(until for _, until in holding))
 
 
-def _complaints(user: User, now: int, params: StopListParams) -> Iterator[tuple[str, int]]:
-    for key, complaint in user.service.complaints.items():
-        opened = [opening.at for opening in complaint.openings if opening.at <= now]
-        if opened:
-            yield f"complaint {key} is open since {when(opened[0])}", opened[-1] + params.pause_limit
-    for key, at in user.service.reviews.items():
-        if at <= now:
-            yield f"low review {key} of {when(at)} has no answer yet", at + params.review_pause
-
-
-def _silence(user: User, rule: str, now: int, params: StopListParams) -> Iterator[tuple[str, int]]:
-    if params.unanswered and is_stopped(user.replies, rule, now, params):
-        told = [told.at for thread in user.replies.threads if thread.rule == rule for told in thread.told
-                if not told.signs & (GHOST | RETRACTED)]  # fmt: skip
-        last_at = max(told)
-        yield f"{REASONS[Reason.NON_RESPONDER]}, the last {when(last_at)}", last_at + params.stopped_for
+def _silence(proposal: Proposal, params: StopListParams) -> list[tuple[str, int]]:
+    replies, rule, now = proposal.asked.user.own_replies, proposal.candidate.rule, proposal.asked.now
+    if replies is None or not params.unanswered or not is_stopped(replies, rule, now, params):
+        return []
+    last = max(told.at for thread in replies.threads if thread.rule == rule for told in thread.told)
+    return [
+        (
+            f"{counted(params.unanswered, 'message')} of {rule} in a row had no answer",
+            last + params.stopped_for,
+        )
+    ]
 
 
 def quiet_hours(proposal: Proposal, params: QuietHoursParams) -> No:
@@ -96,14 +102,13 @@ def quiet_hours(proposal: Proposal, params: QuietHoursParams) -> No:
 
 
 def frequency_cap(proposal: Proposal, params: FrequencyCapParams) -> No:
-    """The first cap that has no room, and when all have."""
+    """The first cap that has no room, and when all of them have."""
     first = _full(proposal, params, proposal.asked.now)
     if first is None:
         return No(REASONS[Reason.FREQUENCY_CAP])
-    until, then = first.until, _full(proposal, params, first.until or 0)
-    while until is not None and then is not None:  # another cap may be full still
+    until = first.until
+    while until is not None and (then := _full(proposal, params, until)) is not None:
         until = then.until
-        then = None if until is None else _full(proposal, params, until)
     return No(first.text, until)
 
 
@@ -120,9 +125,8 @@ def _full(proposal: Proposal, params: FrequencyCapParams, now: int) -> No | None
     for name, cap in params.caps.items():
         if cap is None or not cap.concerns(rule, channel):
             continue
-        times = sorted(
-            told.at for told in counted(user.own_replies, cap, rule, channel) if told.at <= known_at
-        )
+        known = counted_by(user.own_replies, cap, rule, channel)
+        times = sorted(told.at for told in known if told.at <= known_at)
         if cap.window is not None:
             times = [at for at in times if at > now - cap.window]
             ends, span = [at + cap.window for at in times], in_words(cap.window)
@@ -132,7 +136,8 @@ def _full(proposal: Proposal, params: FrequencyCapParams, now: int) -> No | None
             times = [at for at in times if date_at(at, zone) == today]
             ends, span = [moment(today + timedelta(days=1), "00:00", zone)] * len(times), "a day"
         if len(times) >= cap.limit:
-            told = f"{len(times)} of at most {cap.limit} in {span}, by cap {name}"
+            of = ", ".join(cap.rules) or "all rules"
+            told = f"the cap {name} allows {cap.limit} in {span} of {of}"
             return _enough(told, [when(at) for at in times], ends, cap.limit)
     return None
 
@@ -159,13 +164,20 @@ GATE_OF: Mapping[str, str] = {
 
 
 def _consent(user: User, channel: str, params: ConsentParams, now: int) -> str:
-    known, reach = user.contact.consent.get(channel), user.replies.channels.get(channel)
-    if known is not None and known.at > now:
-        return f"{channel} ({'given' if known.granted else 'refused'} since, {when(known.at)})"
+    known = user.contact.consent.get(channel)
+    bounced_at = _bounced_at(user, channel, now)
+    if bounced_at is not None:
+        return f"{channel} (the last message came back {when(bounced_at)})"
     if known is None:
-        said = "needs none" if allowed(user, channel, params) else "never given"
-    else:
-        said = f"{'given' if known.granted else 'refused'} {when(known.at)}"
-    if allowed(user, channel, params) and reach is not None and reach.reached_at < reach.bounced_at <= now:
-        said += f", but what was sent came back {when(reach.bounced_at)}"
-    return f"{channel} ({said})"
+        return f"{channel} (needs none)" if allowed(user, channel, params) else f"{channel} (never given)"
+    said = "given" if known.granted else "refused"
+    return (
+        f"{channel} ({said} since, {when(known.at)})"
+        if known.at > now
+        else f"{channel} ({said} {when(known.at)})"
+    )
+
+
+def _bounced_at(user: User, channel: str, now: int) -> int | None:
+    reach = None if user.own_replies is None else user.own_replies.channels.get(channel)
+    return reach.bounced_at if reach is not None and reach.reached_at < reach.bounced_at <= now else None
