@@ -15,13 +15,12 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
-from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from state.calendar import Days, Duration
+from state.calendar import Days
 from state.rfm import Rfm
-from state.scores import Cuts, cuts_with_version
+from state.scores import Cuts, Four, cuts_with_version
 
 ORDERS_OPEN = 1_000  # so many orders and more are one bucket
 MONTH_DAYS = 30
@@ -29,17 +28,6 @@ _THOUSAND = 1_000
 
 Cell = tuple[int, str, int]
 """(month, measure, bucket): what is counted. A measure is r, f or m."""
-
-
-class QuintileParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How cut points are found and when they come into force; defaults and sources in config/default.yaml."""
-
-    publish_every: Duration
-    look_every: Duration
-    bought_within: Duration
-    least_buyers: Annotated[int, Meta(ge=5)]
-    money_error: Annotated[float, Meta(gt=0, le=0.1)]
-    keep_margin: Annotated[float, Meta(ge=0, le=0.15)]
 
 
 class Place(Struct, array_like=True, gc=False):
@@ -197,8 +185,8 @@ class _Ranked:
         self._values = [value for value, _ in in_order]
         self._up_to = list(accumulate(count for _, count in in_order))
 
-    def fifths(self) -> tuple[float, ...]:
-        return tuple(self.cut(share) for share in (200, 400, 600, 800))
+    def fifths(self) -> Four:
+        return self.cut(200), self.cut(400), self.cut(600), self.cut(800)
 
     def cut(self, share: int) -> float:
         """Rule (b): the quantile of type 7 at `share` thousandths, plus one; whoever is below it is in the share."""

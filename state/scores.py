@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 from msgspec.json import Encoder
 from xxhash import xxh3_64_hexdigest
 
 from state.calendar import Days
 from state.rfm import Rfm
 
-Four = Annotated[tuple[float, ...], Meta(min_length=4, max_length=4)]
+Four = tuple[float, float, float, float]
 """Ascending."""
 
 Scores = tuple[int, int, int]

@@ -51,6 +51,21 @@ def assert_told(override: str, path: str, message: str, suggestion: str) -> None
         ("http.port=70000", "http.port", "is not a whole number at least 0 and at most 65535", ""),
         ("demo.rate=inf", "demo.rate", "is not a number above 0", ""),
         ("demo.rate=nan", "demo.rate", "is not a number above 0", ""),
+        ("rfm.by=cuts", "rfm.cuts", "needs them", "rfm.by: quintiles"),
+        ("rfm.by=quintile", "rfm.by", "is not one of thresholds, cuts, quintiles", "did you mean quintiles?"),
+        (
+            "rfm.cuts={version: x, r: [1, 2, 3, 4], f: [1, 2, 3], m: [1, 2, 3, 4]}",
+            "rfm.cuts.f",
+            "is not four numbers in ascending order",
+            "",
+        ),
+        (
+            "rfm.cuts={version: x, r: [4, 3, 2, 1], f: [1, 2, 3, 4], m: [1, 2, 3, 4]}",
+            "rfm.cuts.r",
+            "is not four numbers in ascending order",
+            "",
+        ),
+        ("rfm.quintiles.publish_every=0s", "rfm.quintiles.publish_every", "0ms is below 1s", ""),
         ("policy.enabled=yes", "policy.enabled", "is not true or false", "write true"),
         (
             "logs.level=warn",
