@@ -89,6 +89,11 @@ def notes_of(settings: Settings) -> Iterator[str]:
             f"redis.user_ttl {settings.redis.user_ttl}: users are forgotten before the longest window "
             f"({WINDOWS_DAYS[-1]}d, and membership.keep_for) is over"
         )
+    if settings.rfm.by == "quintiles":
+        yield (
+            f"rfm.by quintiles: until {settings.rfm.quintiles.least_buyers} buyers are counted segments go by "
+            f"{'rfm.cuts' if settings.rfm.cuts else 'the thresholds'}; customers of before are counted as they come by"
+        )
     if settings.state.kind == "memory":
         yield "state.kind memory: everything known is forgotten when the process ends"
 
@@ -215,6 +220,9 @@ def _cut_problems(settings: Settings) -> Iterator[Problem]:
     for name in ("publish_every", "look_every", "bought_within"):
         if getattr(quintiles, name) < SECOND:
             yield Problem(f"rfm.quintiles.{name}", f"{getattr(quintiles, name)} is below 1s")
+    if quintiles.publish_every < settings.time.out_of_orderness:
+        message = f"{quintiles.publish_every} is shorter than time.out_of_orderness"
+        yield Problem("rfm.quintiles.publish_every", message, "timers lag so far behind events")
     if rfm.by == "quintiles" and quintiles.bought_within > settings.redis.user_ttl:
         message = f"{quintiles.bought_within} is longer than redis.user_ttl, {settings.redis.user_ttl}"
         yield Problem("rfm.quintiles.bought_within", message, "who is forgotten would stay in the counters")

@@ -16,6 +16,7 @@ from flows.item_facts import ItemFacts
 from flows.letters import FAR_REACHING, Letters
 from flows.outgoing import Outgoing
 from flows.persons import Persons
+from flows.quintiles import Quintiles, Turn
 from flows.shard import QUOTING, Shard, ShardBatch, unpack_item
 from flows.watchers import Watchers
 from state import events
@@ -29,6 +30,7 @@ from triggers.trigger import Decision
 ITEM_EVENTS = frozenset(get_args(events.Inventory))
 ITEM_EDGES = frozenset(get_args(events.ItemEdge))
 CONTEXT_EVENTS = frozenset(get_args(events.Context))
+BETWEEN_CENSUSES = frozenset(get_args(events.BetweenCensuses))
 
 
 class Refused(Exception):
@@ -72,6 +74,7 @@ class Desk:
         )
         self._watchers = Watchers(plan, ledger, self._persons, self._letters, self.settle, watchers_limit)
         self._alarm = Alarm(self._persons, out_of_orderness)
+        self._quintiles = Quintiles(plan, self._letters, self._alarm)
         self._lateness = allowed_lateness
         self._timers_limit = timers_limit
         self._low_threshold, self._tell_falls = plan.low_threshold, plan.min_drop is not None
@@ -86,6 +89,7 @@ class Desk:
         self.settle()
         for shard in self._shards.values():
             shard.evict()
+            self._quintiles.prepare(shard)
         self._facts.new_round()
         self._go_on_calling()
         due = [self._pop_due(batch) for batch in batches]
@@ -207,7 +211,7 @@ class Desk:
         clock, lateness = shard.clock, self._lateness
         decisions: list[Decision] = []
         late_events = duplicates = 0
-        for event in batch.items:
+        for event in self._quintiles.with_turns(batch):
             kind = event.__class__
             if kind in _USERLESS or kind in ITEM_EVENTS:
                 self._apply_userless(batch, due, event)
@@ -256,12 +260,17 @@ class Desk:
             shard.write("dead_letters", event.id, event.key, event.value, event.headers)
             metrics.DLQ_RECORDS.labels(topic=event.topic, reason=event.reason).inc()
             return
+        if isinstance(event, Turn):
+            self._quintiles.turn(batch, due, event.ts)
+            return
         shard.clock = max(shard.clock, event.ts)
         kind = event.__class__
         if kind in ITEM_EDGES:
             self._watchers.tell(shard, event)
         elif kind is events.Letter:
             self._letters.deliver(shard, event)
+        elif kind in BETWEEN_CENSUSES:
+            self._quintiles.take(shard, event)
         elif kind is events.Call:
             self._crier.begin(shard, event.about)
         elif kind in CONTEXT_EVENTS:
@@ -285,4 +294,6 @@ class Desk:
             metrics.EVENTS_DUPLICATE.inc(duplicates)
 
 
-_USERLESS = frozenset((DeadLetter, *ITEM_EDGES, events.Letter, events.Call, *CONTEXT_EVENTS))
+_USERLESS = frozenset(
+    (DeadLetter, *ITEM_EDGES, events.Letter, events.Call, *CONTEXT_EVENTS, *BETWEEN_CENSUSES, Turn)
+)

@@ -12,6 +12,7 @@ from config.load import fold_of
 from config.settings import Settings
 from connectors.murmur2 import partition
 from flows.assemble import redis_client, redis_ledger, wall_ms
+from flows.census import published_on
 from state.ledger import Ledger
 from state.profile import profile
 from state.user import User, unpack
@@ -39,14 +40,18 @@ def read(settings: Settings, url: str, user_id: str) -> dict[str, Any] | None:
         if not isinstance(shape, bytes):
             return None
         shards = int(shape.split()[0].split(b"=")[1])
-        user = _living(redis_ledger(settings, client), shards, user_id)
+        ledger = redis_ledger(settings, client)
+        user = _living(ledger, shards, user_id)
+        fold = fold_of(settings)
+        if user is not None and settings.rfm.by == "quintiles":
+            fold = fold.under(published_on(ledger, partition(user.user_id.encode(), shards)))
     except redis.ConnectionError as error:
         raise NoState(f"Redis does not answer: {error}") from error
     finally:
         client.close()
     if user is None or user.erased_at is not None:
         return None
-    return profile(user, wall_ms(), fold_of(settings))
+    return profile(user, wall_ms(), fold)
 
 
 def _living(ledger: Ledger, shards: int, user_id: str) -> User | None:

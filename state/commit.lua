@@ -1,14 +1,15 @@
 -- Commit one shard, all or nothing, on condition that owner and version are still what the caller knows.
 -- KEYS[1] = {app:sNN}:meta. ARGV: owner, version, clock, watermark, seq, trim, trimmed_to, scan_from, user_ttl_s,
 -- watch_ttl_s, watch_limit, audience_limit, then the counts of marks, users, due timers, ended timers, watchers, ended
--- watchers, items, entries, who joins and who leaves an audience, calls, ended calls, then those in that order.
+-- watchers, items, entries, who joins and who leaves an audience, calls, ended calls, fields of the census, ended
+-- ones, then those in that order.
 local meta = redis.call('HMGET', KEYS[1], 'owner', 'version')
 if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then
   return 0
 end
 local prefix = string.sub(KEYS[1], 1, -5)
 local counted = 12
-local at = counted + 13
+local at = counted + 15
 
 local function each_chunk(which, width, command, key)
   local values = tonumber(ARGV[counted + which]) * width
@@ -67,6 +68,8 @@ each(10, 2, function(audience, user)
 end)
 each_chunk(11, 2, 'HSET', prefix .. 'calls')
 each_chunk(12, 1, 'HDEL', prefix .. 'calls')
+each_chunk(13, 2, 'HSET', prefix .. 'census')
+each_chunk(14, 1, 'HDEL', prefix .. 'census')
 redis.call('HSET', KEYS[1], 'version', ARGV[2] + 1, 'clock', ARGV[3], 'watermark', ARGV[4], 'seq', ARGV[5],
   'trimmed_to', ARGV[7], 'scan_from', ARGV[8])
 return 1

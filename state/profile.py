@@ -48,7 +48,7 @@ def _rfm(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
     rfm, windows = user.own_rfm or Rfm(), {}
     days: Days = fold.days
     flags = flags_of(user, now, fold.segments, days)
-    cuts = fold.segments.cuts_in_force
+    cuts = fold.segments.cuts_at(now)
     values = None if cuts is None else values_of(rfm, now, cuts, days)
     scores = (None, None, None) if cuts is None or values is None else scores_of(values, cuts)
     for width in WINDOWS_DAYS:

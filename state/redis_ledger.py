@@ -1,7 +1,8 @@
 """How does a shard's state live in Redis? One hash tag a shard, one script a commit.
 
 Keys, all under `{<app>:s<NN>}:`, documented for readers in docs/state.md: `u:<user>` and `i:<sku>` packed
-values, `meta`, `marks`, `timers`, `w:<sku>` watchers, `a:<audience>` its users, `calls`, `outbox`, `claim:<key>`.
+values, `meta`, `marks`, `timers`, `w:<sku>` watchers, `a:<audience>` its users, `calls`, `census`, `outbox`,
+`claim:<key>`.
 What one script wrote rolls back together, because a slot's AOF and replication are a prefix of its history.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -116,7 +118,7 @@ class RedisLedger:
             self._refuse_unsafe()
             self._sha = self._client.script_load(self._commit_text)  # a restarted Redis has forgotten it
             raw = cast("list[Any]", self._open(keys=[self.prefix(shard) + "meta"], args=[owner, publisher]))
-        version, clock, watermark, seq, trimmed_to, scan_from, before, marks, outbox, calls = raw
+        version, clock, watermark, seq, trimmed_to, scan_from, before, marks, outbox, calls, census = raw
         return Opened(
             version=int(version),
             marks=_offsets(_pairs(marks)),
@@ -127,47 +129,37 @@ class RedisLedger:
             scan_from=int(scan_from),
             publisher=before.decode(),
             outbox=[_unpack_entry(blob) for blob in outbox],
-            calls={name.decode(): blob for name, blob in _pairs(calls).items()},
+            calls=_by_name(_pairs(calls)),
+            census=_by_name(_pairs(census)),
         )
 
     def begin_commit(self, shard: int, commit: Commit) -> None:
-        args: list[Any] = [
-            commit.owner,
-            commit.version,
-            commit.clock,
-            commit.watermark,
-            commit.seq,
-            commit.trim,
-            commit.trimmed_to,
-            commit.scan_from,
-        ]
+        args: list[Any] = [commit.owner, commit.version, commit.clock, commit.watermark]
+        args += [commit.seq, commit.trim, commit.trimmed_to, commit.scan_from]
         due = {user: at for user, at in commit.timers.items() if at is not None}
         ended = [user for user, at in commit.timers.items() if at is None]
-        called = {name: blob for name, blob in commit.calls.items() if blob is not None}
-        over = [name for name, blob in commit.calls.items() if blob is None]
+        called, over = _split(commit.calls)
+        counted, uncounted = _split(commit.census)
         args += [self._ttl, self._watch_ttl, self._watch_limit, self._audience_limit]
         args += [len(commit.marks), len(commit.users), len(due), len(ended)]
         args += [len(commit.watchers), len(commit.unwatch), len(commit.items), len(commit.outbox)]
-        args += [len(commit.joins), len(commit.leaves), len(called), len(over)]
-        for pair in commit.marks.items():
+        args += [len(commit.joins), len(commit.leaves), len(called), len(over), len(counted), len(uncounted)]
+        for pair in chain(commit.marks.items(), commit.users.items()):
             args += pair
-        for user in commit.users.items():
-            args += user
         for name, at in due.items():
             args += (at, name)
         args += ended
         for sku, name, at in commit.watchers:
             args += (sku, at, name)
-        for gone in commit.unwatch:
-            args += gone
-        for item in commit.items.items():
-            args += item
+        for pair in chain(commit.unwatch, commit.items.items()):
+            args += pair
         args += [_pack_entry(entry) for entry in commit.outbox]
-        for membership in (*commit.joins, *commit.leaves):
-            args += membership
-        for call in called.items():
-            args += call
+        for pair in chain(commit.joins, commit.leaves, called.items()):
+            args += pair
         args += over
+        for pair in counted.items():
+            args += pair
+        args += uncounted
         with _Guard():
             if self._pipe is None:
                 self._pipe = self._client.connection_pool.get_connection()
@@ -230,6 +222,10 @@ class RedisLedger:
             found = cast("Any", self._client.zrangebylex(key, first, "+", 0, limit))
         return [user.decode() for user in found]
 
+    def load_census(self, shard: int, field: str) -> Blob | None:
+        with _Guard():
+            return cast("Blob | None", self._client.hget(self.prefix(shard) + "census", field))
+
     def claim(self, shard: int, key: str, claimant: str, limit: int) -> bool:
         with _Guard():
             name = f"{self.prefix(shard)}claim:{key}"
@@ -268,6 +264,16 @@ class RedisLedger:
 
 def _offsets(marks: Mapping[bytes, bytes]) -> dict[str, int]:
     return {name.decode(): int(offset) for name, offset in marks.items()}
+
+
+def _by_name(blobs: Mapping[bytes, Blob]) -> dict[str, Blob]:
+    return {name.decode(): blob for name, blob in blobs.items()}
+
+
+def _split(changes: Mapping[str, Blob | None]) -> tuple[dict[str, Blob], list[str]]:
+    """What is set, and what is removed."""
+    kept = {name: blob for name, blob in changes.items() if blob is not None}
+    return kept, [name for name, blob in changes.items() if blob is None]
 
 
 def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:

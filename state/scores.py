@@ -23,7 +23,7 @@ Scores = tuple[int, int, int]
 """R, F, M, each 1..5."""
 
 
-class Cuts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Cuts(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True):
     """Cut points of days since the last order (`r`), orders (`f`) and net spend in minor units (`m`), for life.
 
     `as_of`: the day number at which days are counted, None: that of the moment. `keep`: who was good stays so up to
@@ -36,6 +36,10 @@ class Cuts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     m: Four
     as_of: int | None = None
     keep: tuple[float, float, float] | None = None
+
+
+Publications = tuple[tuple[int, Cuts | None], ...]
+"""Cut points, or null where there were too few buyers, and since when (epoch ms); in order of time."""
 
 
 def cuts_with_version(

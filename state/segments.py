@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from state.calendar import Days, Duration
-from state.scores import Cuts, scores_of, values_of
+from state.scores import Cuts, Publications, scores_of, values_of
 
 if TYPE_CHECKING:
     from state.user import User
@@ -51,7 +51,7 @@ class QuintileParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class SegmentParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where good begins; defaults and sources in config/default.yaml. Windows are of day buckets (state/rfm.py).
 
-    `cuts`: those that scores go by now: the operator's, until others are published. Without any, thresholds.
+    `cuts`: the operator's own cut points. Without any to go by, thresholds.
     """
 
     by: Literal["thresholds", "cuts", "quintiles"]
@@ -64,9 +64,25 @@ class SegmentParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     cuts: Cuts | None
     quintiles: QuintileParams
 
-    @property
-    def cuts_in_force(self) -> Cuts | None:
+    def cuts_at(self, now: int) -> Cuts | None:
+        """Those by which to score at `now` (epoch ms)."""
         return None if self.by == "thresholds" else self.cuts
+
+
+class Published(SegmentParams, frozen=True, kw_only=True):
+    """With what the population has brought. Where that is nothing yet, or null, the operator's own are in force."""
+
+    published: Publications
+
+    def cuts_at(self, now: int) -> Cuts | None:
+        for since, cuts in reversed(self.published):
+            if since <= now:
+                return cuts or self.cuts
+        return self.cuts
+
+
+def with_published(params: SegmentParams, published: Publications) -> Published:
+    return Published(**(structs.asdict(params) | {"published": published}))
 
 
 def flags_of(user: User, now: int, params: SegmentParams, days: Days) -> str | None:
@@ -74,7 +90,7 @@ def flags_of(user: User, now: int, params: SegmentParams, days: Days) -> str | N
     rfm = user.own_rfm
     if rfm is None or rfm.orders <= 0 or rfm.last_order_at is None:
         return None
-    cuts = params.cuts_in_force
+    cuts = params.cuts_at(now)
     if cuts is not None:
         return _flags_by(cuts, user, now, params, days)
     recent = now - rfm.last_order_at < params.recency_within
@@ -122,7 +138,7 @@ def next_change_at(user: User, params: SegmentParams, days: Days) -> int | None:
     look = None
     if params.by != "thresholds" and now < rfm.last_order_at + params.quintiles.bought_within:
         look = now + params.quintiles.look_every
-    if params.cuts_in_force is not None:
+    if params.cuts_at(now) is not None:
         return look
     moments = [
         look,

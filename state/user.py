@@ -22,6 +22,7 @@ from state.lifecycle import Lifecycle
 from state.membership import Membership
 from state.orders import Orders
 from state.patterns import Patterns
+from state.population import Place
 from state.purchases import Purchases
 from state.rfm import Rfm
 from state.scenes import Scenes
@@ -61,6 +62,7 @@ class User(Struct, array_like=True, gc=False):
     own_scenes: Scenes | None = None
     own_patterns: Patterns | None = None
     own_standing: Standing | None = None
+    own_place: Place | None = None  # where the shard counts her; only flows/census.py changes it
 
     # Most people look around and no more: a part that nobody has asked for costs nothing, in memory or in
     # Redis (nil). It comes into being when first asked for; the `own_` names look without asking.

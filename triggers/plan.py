@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from state import events
 from state.folding import FoldParams
-from state.scores import Cuts
+from state.scores import Publications
 from state.user import User
 from triggers.catalog import RULES
 from triggers.declared import following
@@ -64,7 +64,7 @@ class Plan:
         pattern = self.armed.get("pattern")
         declared = getattr(pattern.params, "patterns", {}) if pattern else {}
         self.fold = structs.replace(fold, patterns=following(declared)) if declared else fold
-        self._own_cuts = self.fold.segments.cuts
+        self._published: Publications = ()
         low_stock = self.armed.get("low_stock")
         # The item shards must know where "low" begins; with the rule off nothing is ever low.
         self.low_threshold: int = getattr(low_stock.params, "threshold", 0) if low_stock else 0
@@ -72,11 +72,11 @@ class Plan:
         # The same of prices: what is a fall worth telling? None: nobody wants to hear of prices.
         self.min_drop: float | None = getattr(price_drop.params, "min_drop", None) if price_drop else None
 
-    def under(self, cuts: Cuts | None) -> None:
-        """From here on scores go by these cut points, those in force on the shard whose turn it is; None: our own."""
-        segments, cuts = self.fold.segments, cuts or self._own_cuts
-        if segments.cuts is not cuts:
-            self.fold = structs.replace(self.fold, segments=structs.replace(segments, cuts=cuts))
+    def under(self, published: Publications) -> None:
+        """From here on scores go by these cut points: those known to the shard that is being worked on."""
+        if published is not self._published:
+            self._published = published
+            self.fold = self.fold.under(published)
 
     def listeners(self, user: User, event: Any) -> list[Armed]:
         """The rules that want to be asked about this event of this user."""

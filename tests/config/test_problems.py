@@ -65,7 +65,8 @@ def assert_told(override: str, path: str, message: str, suggestion: str) -> None
             "is not four numbers in ascending order",
             "",
         ),
-        ("rfm.quintiles.publish_every=0s", "rfm.quintiles.publish_every", "0ms is below 1s", ""),
+        ("rfm.quintiles.look_every=0s", "rfm.quintiles.look_every", "0ms is below 1s", ""),
+        ("rfm.quintiles.publish_every=2s", "rfm.quintiles.publish_every", "is shorter than", "timers lag"),
         ("policy.enabled=yes", "policy.enabled", "is not true or false", "write true"),
         (
             "logs.level=warn",
