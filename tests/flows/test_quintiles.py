@@ -16,7 +16,7 @@ from state.population import Cell, Place, Scale
 from state.profile import profile
 from state.scores import scores_of, values_of
 from tests.exact_quintiles import exact_scores
-from tests.flows.flow import DAY, HOUR, MINUTE, START, Flow, event, ordered
+from tests.flows.flow import DAY, HOUR, MINUTE, START, Flow, event, ordered, viewed
 from tests.other_rules import others
 
 UTC = Days("UTC")
@@ -154,6 +154,25 @@ def test_cut_points_are_those_of_everybody_a_period_before(tmp_path: Path) -> No
         orders[each["user_id"]] += 1
     values = [(0, orders[user], spent[user]) for user in sorted(spent)]
     assert [scores_of(each, cuts) for each in values] == exact_scores([*values])
+
+
+def test_the_buyers_of_all_shards_are_one_population(tmp_path: Path) -> None:
+    users = [f"u{n}" for n in range(30)]
+    flow = Flow(tmp_path, *SETS, partitions=3)
+    said = [[bought(n * MINUTE, user, 1_000 + 37 * n) for n, user in enumerate(users)]]
+    said += [[viewed(hour * HOUR + n, user) for n, user in enumerate(users)] for hour in (2, 4, 6)]
+    for each in said:
+        flow.write(*each)
+        flow.run()
+        flow.run()  # what the letters have brought
+    published = {head.published for head in heads(flow)}
+    assert len(published) == 1
+    _, cuts = published.pop()[-1]
+    assert cuts is not None
+    values = [(0, 1, 1_000 + 37 * n) for n in range(30)]
+    assert [scores_of(each, cuts) for each in values] == exact_scores([*values])
+    assert len({user.user_id for user in flow.users().values()}) == 30
+    assert all(cells(flow, shard) for shard in range(3)), "buyers on every shard"
 
 
 def test_too_few_buyers_have_no_quintiles(tmp_path: Path) -> None:

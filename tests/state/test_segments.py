@@ -8,7 +8,7 @@ from msgspec import structs
 from state.calendar import DAY, Days
 from state.rfm import Rfm
 from state.scores import Cuts
-from state.segments import flags_of, next_change_at
+from state.segments import flags_of, next_change_at, with_published
 from state.standing import Standing
 from state.user import User
 from tests.triggers.shop import FOLD
@@ -54,6 +54,18 @@ def test_days_count_as_of_the_publication_or_of_today() -> None:
     fixed = structs.replace(CUTS, as_of=None, keep=None)
     assert flags_of(buyer(15, 1, 0), later, PARAMS, UTC) == "100"
     assert flags_of(buyer(15, 1, 0), later, structs.replace(PARAMS, cuts=fixed), UTC) == "000"
+
+
+def test_cut_points_count_from_their_time_on_and_never_before() -> None:
+    kinder = structs.replace(CUTS, version="w", r=(30, 40, 50, 60), f=(1, 1, 1, 1), m=(1, 1, 1, 1))
+    user, others = buyer(35, 2, 10), structs.replace(CUTS, version="own", r=(1, 36, 37, 38), keep=None)
+    published = ((NOW, CUTS), (NOW + 10, kinder), (NOW + 20, None))
+    params = with_published(structs.replace(PARAMS, cuts=others), published)
+    flags = [flags_of(user, at, params, UTC) for at in (NOW - 1, NOW, NOW + 9, NOW + 10, NOW + 19, NOW + 20)]
+    assert flags == ["100", "000", "000", "111", "111", "100"]
+    assert (
+        flags_of(user, NOW + 20, with_published(structs.replace(PARAMS, cuts=None), published), UTC) == "000"
+    )
 
 
 @pytest.mark.parametrize(("score", "flags"), [(2, "111"), (3, "111"), (4, "010"), (5, "000")])
