@@ -96,7 +96,9 @@ class Quintiles:
 
     def _publish(self, shard: Shard, at: int) -> None:
         census = shard.census
-        totals = Totals.merged([census.population.totals, *(told for _, told in census.others.values())])
+        totals = census.population.totals
+        if census.others:
+            totals = Totals.merged([totals, *(told for _, told in census.others.values())])
         cuts = self._cuts_of(totals, at)
         version = "" if cuts is None else cuts.version
         census.note(gathered=False)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 
 from msgspec import Struct
@@ -170,20 +170,22 @@ def cuts_of(totals: Totals, as_of: int, scale: Scale, *, good_score: int, keep_m
     `keep`: where those end who may stay good, so much of all buyers past the cut point where good begins.
     """
     good, margin = (good_score - 1) * 200, round(keep_margin * _THOUSAND)
-    ages = _Ranked((as_of - day, buyers) for day, buyers in totals.r.items())
-    orders = _Ranked(totals.f.items())
-    money = _Ranked((scale.top(bucket), buyers) for bucket, buyers in totals.m.items())
+    ages = _Ranked(totals.r, lambda day: as_of - day, reverse=True)
+    orders = _Ranked(totals.f, lambda orders: orders)
+    money = _Ranked(totals.m, scale.top)
     keep = (ages.cut(_THOUSAND - good + margin), orders.cut(good - margin), money.cut(good - margin))
     return cuts_with_version(ages.fifths(), orders.fifths(), money.fifths(), as_of, keep)
 
 
 class _Ranked:
-    """Values in order, each with how many have it."""
+    """Buckets in the order of their values, and how many buyers are up to each."""
 
-    def __init__(self, counted: Iterable[tuple[int, int]]) -> None:
-        in_order = sorted(counted)
-        self._values = [value for value, _ in in_order]
-        self._up_to = list(accumulate(count for _, count in in_order))
+    def __init__(
+        self, buyers: dict[int, int], value_of: Callable[[int], int], *, reverse: bool = False
+    ) -> None:
+        self._buckets = sorted(buyers, reverse=reverse)
+        self._up_to = list(accumulate(map(buyers.__getitem__, self._buckets)))
+        self._value_of = value_of
 
     def fifths(self) -> Four:
         return self.cut(200), self.cut(400), self.cut(600), self.cut(800)
@@ -191,7 +193,8 @@ class _Ranked:
     def cut(self, share: int) -> float:
         """Rule (b): the quantile of type 7 at `share` thousandths, plus one; whoever is below it is in the share."""
         below, part = divmod((self._up_to[-1] - 1) * share, _THOUSAND)
-        low = self._values[bisect_right(self._up_to, below)]
-        if part == 0:
-            return low + 1
-        return low + (self._values[bisect_right(self._up_to, below + 1)] - low) * part / _THOUSAND + 1
+        low = self._value_at(below)
+        return low + 1 if part == 0 else low + (self._value_at(below + 1) - low) * part / _THOUSAND + 1
+
+    def _value_at(self, rank: int) -> int:
+        return self._value_of(self._buckets[bisect_right(self._up_to, rank)])
