@@ -41,14 +41,13 @@ class Head(Struct, array_like=True):
 
 
 class Census:
-    """Of one shard; `stored` is what its ledger has. `count` is larger with every opening of the shard."""
+    """Of one shard; `stored` is what its ledger has."""
 
-    def __init__(self, stored: Mapping[str, Blob], count: int) -> None:
+    def __init__(self, stored: Mapping[str, Blob]) -> None:
         self._stored = [*stored]
-        self._count = count
         self._changed: dict[str, Blob | None] = {}
         self._scale: Scale | None = None
-        self.head = unpack_head(stored[HEAD]) if HEAD in stored else Head("", count)
+        self.head = unpack_head(stored[HEAD]) if HEAD in stored else Head("", 0)
         self._noted = False
         self.others = {int(name[3:]): _unpack_told(b) for name, b in stored.items() if name.startswith("of:")}
         cells = {_cell_of(name): int(blob) for name, blob in stored.items() if name[0].isdigit()}
@@ -61,8 +60,8 @@ class Census:
         self._scale = scale
         if name != self.head.scale:
             self._changed = dict.fromkeys(self._stored)
-            self.head, self.others, self.population = Head(name, self._count), {}, Population({}, 0)
-            self._noted = scale is not None
+            self.head, self.others, self.population = Head(name, self.head.count + 1), {}, Population({}, 0)
+            self._noted = True
 
     # counting
 

@@ -50,7 +50,7 @@ class Shard:
         self.outbox = Outbox(number, owner, opened, resumed)
         self.timers = Timers(timers)
         self.calls = Calls(opened.calls)
-        self.census = Census(opened.census, opened.version)
+        self.census = Census(opened.census)
         self.users: dict[str, User] = {}
         self.packed: dict[str, bytes] = {}
         self.items: dict[str, Item] = {}

@@ -1,9 +1,10 @@
 """Whose RFM segment or group is another one now?
 
-Thresholds are those of `rfm` in the settings (state/segments.py). A change is told `settle_for` after it came about if
-it has stood all the while, so nobody flaps between two segments; `from` is what was told before, null for the first.
-As every group is made of segments, a change of group is one of segment too. What comes late changes the segment with
-the next order, session or timer.
+Segments go by `rfm` in the settings: thresholds or scores (state/segments.py). A change is told `settle_for` after it
+came about if it has stood all the while, so nobody flaps between two segments; `from` is what was told before, null for
+the first. By scores of the population a change is found within a day, as others may bring it about. As every group is
+made of segments, a change of group is one of segment too. What comes late changes the segment with the next order,
+session or timer.
 """
 
 from __future__ import annotations
