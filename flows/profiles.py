@@ -12,7 +12,7 @@ from config.load import fold_of
 from config.settings import Settings
 from connectors.murmur2 import partition
 from flows.assemble import redis_client, redis_ledger, wall_ms
-from flows.census import published_on
+from flows.population import published_on
 from state.ledger import Ledger
 from state.profile import profile
 from state.user import User, unpack

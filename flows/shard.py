@@ -10,9 +10,9 @@ from msgspec.msgpack import Decoder, Encoder
 
 from connectors.publisher import Parcel, Progress, Resumed
 from flows.calls import Calls
-from flows.census import Census
 from flows.merge import Merge
 from flows.outbox import Outbox
+from flows.population import ShardPopulation
 from flows.timers import Timers
 from state import events
 from state.interest import highest_quote
@@ -50,7 +50,7 @@ class Shard:
         self.outbox = Outbox(number, owner, opened, resumed)
         self.timers = Timers(timers)
         self.calls = Calls(opened.calls)
-        self.census = Census(opened.census)
+        self.census = ShardPopulation(opened.census)
         self.users: dict[str, User] = {}
         self.packed: dict[str, bytes] = {}
         self.items: dict[str, Item] = {}

@@ -62,7 +62,7 @@ class User(Struct, array_like=True, gc=False):
     own_scenes: Scenes | None = None
     own_patterns: Patterns | None = None
     own_standing: Standing | None = None
-    own_place: Place | None = None  # only flows/census.py changes it
+    own_place: Place | None = None  # only flows/population.py changes it
 
     # Most people look around and no more: a part that nobody has asked for costs nothing, in memory or in
     # Redis (nil). It comes into being when first asked for; the `own_` names look without asking.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from config.load import fold_of
-from flows.census import HEAD, Head, unpack_head
+from flows.population import HEAD, Head, unpack_head
 from state.calendar import Days
 from state.population import Cell, Place, Scale
 from state.profile import profile

@@ -40,7 +40,7 @@ class Head(Struct, array_like=True):
     version: str = ""
 
 
-class Census:
+class ShardPopulation:
     """Of one shard; `stored` is what its ledger has."""
 
     def __init__(self, stored: Mapping[str, Blob]) -> None:
