@@ -1,12 +1,18 @@
-"""Which benchmark? `python -m benchmarks [pipeline|latency|patterns] [options]`: one with its options, or all."""
+"""Which benchmark? `python -m benchmarks [pipeline|items|latency|patterns|core] [options]`: one of them, or all."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import latency, patterns, pipeline
+from benchmarks import core, items, latency, patterns, pipeline
 
-BENCHMARKS = {"pipeline": pipeline.main, "latency": latency.main, "patterns": patterns.main}
+BENCHMARKS = {
+    "pipeline": pipeline.main,
+    "items": items.main,
+    "latency": latency.main,
+    "patterns": patterns.main,
+    "core": core.main,
+}
 
 
 def main(arguments: list[str]) -> None:

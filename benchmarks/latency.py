@@ -42,7 +42,7 @@ _DELAY_MS = 2000
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = _arguments(arguments)
-    load, (worker, others) = os.getloadavg()[0], _cores()
+    load, (worker, others) = os.getloadavg()[0], cores()
     if others:
         os.sched_setaffinity(0, others)  # servers, producer and reader: they inherit it
     with (
@@ -79,7 +79,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return asked
 
 
-def _cores() -> tuple[set[int], set[int]]:
+def cores() -> tuple[set[int], set[int]]:
     """The worker's and everybody else's; two empty sets where cores cannot be chosen."""
     known = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     return ({known[0]}, set(known[1:])) if len(known) > 1 else (set(), set())

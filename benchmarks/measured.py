@@ -1,7 +1,8 @@
 """Where does the time of one process go? The shipped flow with a CPU clock around each stage.
 
-Run by benchmarks.pipeline as a process of its own: `python -m benchmarks.measured SETTING ...`; prints one
-JSON object. A stage's clock is the flow thread's CPU time; what librdkafka's own threads use is the rest.
+Run by benchmarks.pipeline as a process of its own: `python -m benchmarks.measured WARM_UP SETTING ...`; prints one JSON
+object. The first WARM_UP records are read and not measured. A stage's clock is the flow thread's CPU time; what
+librdkafka's own threads use is the rest.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import msgspec
 
 from config.load import load
+from connectors import metrics
 from connectors.codec import Decoder
 from connectors.kafka import KafkaLog
 from connectors.publisher import OutboxPublisher
@@ -23,14 +25,17 @@ from flows.alarm import Alarm
 from flows.assemble import Choices
 from flows.desk import Desk
 from flows.merge import Merge
+from flows.reading import Reading
 from flows.realtime import run_graph, tune_gc
+from flows.station import Station
+from state.events import TOPICS
 
 STAGES: dict[str, tuple[type, str]] = {
     "consume": (KafkaLog, "poll"),
     "decode": (Decoder, "decode"),
     "merge": (Merge, "release"),
     "due timers": (Desk, "_pop_due"),
-    "load": (Desk, "_load"),
+    "load": (Reading, "load"),
     "fold and rules": (Desk, "_apply"),
     "timers": (Alarm, "fire"),
     "encode and send": (Desk, "commit"),
@@ -62,7 +67,31 @@ class Clocks:
         return timed
 
 
-def main(sets: list[str]) -> None:
+class Start:
+    """Where the measured part begins: clocks and records as of then."""
+
+    def __init__(self, clocks: Clocks, warm_up: int) -> None:
+        self._clocks, self._warm_up = clocks, warm_up
+        self.now()
+
+    def now(self) -> None:
+        self._clocks.seconds.update(dict.fromkeys(STAGES, 0.0))
+        self._clocks.calls.update(dict.fromkeys(STAGES, 0))
+        self.wall, self.cpu, self.thread = time.monotonic(), time.process_time(), time.thread_time()
+        self.records = _records()
+
+    def look(self, station: Station) -> None:
+        """Once a round: is the warm-up over?"""
+        if self._warm_up and station.intake.records >= self._warm_up:
+            self._warm_up = 0
+            self.now()
+
+
+def _records() -> dict[str, int]:
+    return {role: metrics.total(metrics.RECORDS, topic=role) for role in TOPICS}
+
+
+def main(warm_up: int, sets: list[str]) -> None:
     settings = load(None, os.environ, sets)
     clocks = Clocks()
     for name, (owner, method) in STAGES.items():
@@ -73,13 +102,22 @@ def main(sets: list[str]) -> None:
     publisher = assemble.publisher_of(settings, source, choices)
     station = assemble.station_of(settings, source, ledger, publisher, choices)
     tune_gc()
-    wall, cpu, thread = time.monotonic(), time.process_time(), time.thread_time()
+    start = Start(clocks, warm_up)
+    publish = station.publish
+
+    def publish_and_look() -> None:
+        publish()
+        start.look(station)
+
+    station.publish = publish_and_look  # type: ignore[method-assign]
     run_graph(station)
+    records = {role: count - start.records[role] for role, count in _records().items()}
     result = {
-        "events": station.intake.records,
-        "wall_seconds": station.busy_seconds(wall),
-        "cpu_seconds": time.process_time() - cpu,
-        "thread_seconds": time.thread_time() - thread,
+        "events": sum(records.values()),
+        "records": records,
+        "wall_seconds": station.busy_seconds(start.wall),
+        "cpu_seconds": time.process_time() - start.cpu,
+        "thread_seconds": time.thread_time() - start.thread,
         "stages": clocks.seconds,
         "calls": clocks.calls,
         "users": sum(len(s.users) + len(s.packed) for s in station.shards.values()),
@@ -90,4 +128,4 @@ def main(sets: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(int(sys.argv[1]), sys.argv[2:])

@@ -61,7 +61,7 @@ def _seconds(plan: Plan, views: list[Any]) -> float:
     for view in views:
         while user.due is not None and user.due < view.ts:
             wake(user, user.due, plan, _no_facts, _no_claim, decisions)
-        on_event(user, view, plan, _no_facts, _no_claim, decisions, late=False)
+        on_event(user, view, plan, _no_facts, _no_claim, decisions, late_at=None)
     return time.process_time() - began
 
 

@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +36,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with KafkaServer(long_running=True) as kafka, RedisServer(Path(tempfile.mkdtemp())) as redis:
         kafka.create_topics({NAMES.get(role, role): workload.PARTITIONS for role in workload.ROLES})
         print(f"writing {asked.events:,} events of {asked.users:,} users as {asked.form}", flush=True)
-        _fill(kafka.bootstrap_servers, asked)
+        fill(kafka.bootstrap_servers, workload.records(asked.events, asked.users, asked.form))
         chosen = ("first", "all") if asked.rules == "both" else (asked.rules,)
         runs: dict[str, list[dict[str, Any]]] = {rules: [] for rules in chosen}
         for run in range(asked.runs):
             for rules in chosen:
-                runs[rules].append(
-                    _measure(kafka.bootstrap_servers, redis.url, asked, f"bench{run}-{rules}", rules)
+                off = others(*FIRST) if rules == "first" else ()
+                sets = sets_of(
+                    kafka.bootstrap_servers, redis.url, f"bench{run}-{rules}",
+                    f"delivery.guarantee={asked.guarantee}", *(f"rules.{rule}.enabled=false" for rule in off),
+                )  # fmt: skip
+                result = measure(sets)
+                rate = result["events"] / result["wall_seconds"]
+                print(
+                    f"{rules} rules: {rate:>9,.0f} events/s, {_cost(result):.2f} us CPU an event", flush=True
                 )
+                runs[rules].append(result)
                 redis.flush()
     for rules, measured in runs.items():
-        _print(asked, measured, rules)
+        print(
+            f"\n{asked.events:,} events, {asked.form}, {asked.guarantee}, {rules} rules, one process, "
+            f"median of {len(measured)}"
+        )
+        print_table(measured[0]["events"], measured)
     if asked.rules == "both":
         pairs = zip(runs["first"], runs["all"], strict=True)
         ratios = [_cost(whole) / _cost(first) for first, whole in pairs]
@@ -71,35 +83,38 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _fill(bootstrap_servers: str, asked: argparse.Namespace) -> None:
+def fill(bootstrap_servers: str, records: Iterable[tuple[str, bytes, bytes]]) -> None:
+    """Write (topic, key, value), and wait until it is written."""
     producer = Producer(
         {"bootstrap.servers": bootstrap_servers, "partitioner": "murmur2_random", "linger.ms": 20,
          "queue.buffering.max.messages": 1_000_000}
     )  # fmt: skip
-    for number, (role, key, value) in enumerate(workload.records(asked.events, asked.users, asked.form)):
+    for number, (role, key, value) in enumerate(records):
         producer.produce(role, value, key)
         if number % 10_000 == 0:
             producer.poll(0.05)
     producer.flush()
 
 
-def _measure(
-    bootstrap_servers: str, redis_url: str, asked: argparse.Namespace, app: str, rules: str
-) -> dict[str, Any]:
-    """One run over the same log under another app name and group: nothing is left of the run before."""
-    off = others(*FIRST) if rules == "first" else ()
-    sets = (
+def sets_of(bootstrap_servers: str, redis_url: str, app: str, *more: str) -> list[str]:
+    """Of one run over the same log: under another app name and group nothing is left of the run before."""
+    return [
         "source=kafka", "sink=kafka", f"kafka.bootstrap_servers={bootstrap_servers}", f"redis.url={redis_url}",
-        f"app={app}", f"kafka.group_id={app}", f"delivery.guarantee={asked.guarantee}", "logs.level=error",
-        *(f"rules.{rule}.enabled=false" for rule in off),
-    )  # fmt: skip
+        f"app={app}", f"kafka.group_id={app}", "logs.level=error", *more,
+    ]  # fmt: skip
+
+
+def measure(sets: Sequence[str], cores: Collection[int] = (), warm_up: int = 0) -> dict[str, Any]:
+    """What benchmarks.measured says of a run in a process of its own, on these cores; none: on any.
+
+    The first `warm_up` records do not count.
+    """
+    pin = ("taskset", "--cpu-list", ",".join(map(str, cores))) if cores else ()
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.measured", *sets],
+        [*pin, sys.executable, "-m", "benchmarks.measured", str(warm_up), *sets],
         stdout=subprocess.PIPE, check=True, text=True, env=os.environ,
     )  # fmt: skip
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    rate = result["events"] / result["wall_seconds"]
-    print(f"{app}: {rate:>9,.0f} events/s, {_cost(result):.2f} us CPU an event", flush=True)
     return result
 
 
@@ -108,18 +123,15 @@ def _cost(result: dict[str, Any]) -> float:
     return 1e6 * float(result["cpu_seconds"]) / float(result["events"])
 
 
-def _print(asked: argparse.Namespace, runs: list[dict[str, Any]], rules: str) -> None:
-    count = runs[0]["events"]
-    rates = [run["events"] / run["wall_seconds"] for run in runs]
-    print(
-        f"\n{count:,} events, {asked.form}, {asked.guarantee}, {rules} rules, one process, median of {len(runs)}"
-    )
+def print_table(count: int, runs: list[dict[str, Any]]) -> None:
+    """CPU of `count` events by stage, medians."""
+    rates = [count / run["wall_seconds"] for run in runs]
     print(f"{'events/s':<24}{statistics.median(rates):>12,.0f}   ({min(rates):,.0f} - {max(rates):,.0f})")
     costs = {
         stage: statistics.median(1e6 * run["stages"][stage] / count for run in runs)
         for stage in runs[0]["stages"]
     }
-    total = statistics.median(_cost(run) for run in runs)
+    total = statistics.median(1e6 * run["cpu_seconds"] / count for run in runs)
     thread = statistics.median(1e6 * run["thread_seconds"] / count for run in runs)
     costs["the rest of the flow"] = thread - sum(costs.values())
     costs["librdkafka's threads"] = total - thread

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
+from config.cap_checks import cap_notes
 from config.layers import PREFIX, Branch, has_password, is_secret, leaves, variable_of
+from config.policy_checks import policy_problems
 from config.problem import Problem
 from config.settings import Settings
 from state.calendar import DAY, SECOND
-from state.contact import SENT_LIMIT
 from state.rfm import GRACE_DAYS, WINDOWS_DAYS
 from state.tiers import MembershipParams
 
@@ -34,13 +35,11 @@ def problems_of(settings: Settings) -> Iterator[Problem]:
     yield from _tier_problems(settings.membership)
     yield from _segment_problems(settings)
     yield from _model_problems(settings)
+    yield from policy_problems(settings.policy, settings.rules)
     if settings.sink.kind != settings.source.kind:
         message = f"{settings.sink.kind} with source.kind {settings.source.kind} is not supported"
         yield Problem("sink.kind", message, f"write {settings.source.kind}, or leave it out")
-    cap, engine, lifecycle = settings.policy.frequency_cap, settings.engine, settings.lifecycle
-    if not 0 <= cap.marketing <= SENT_LIMIT:
-        message = f"{cap.marketing} is not between 0 and {SENT_LIMIT}"
-        yield Problem("policy.frequency_cap.marketing", message, "a user's last 20 messages are remembered")
+    engine, lifecycle = settings.engine, settings.lifecycle
     if engine.commit_interval > engine.commit_age:
         message = f"{engine.commit_interval} is longer than engine.commit_age, {engine.commit_age}"
         yield Problem(
@@ -94,6 +93,7 @@ def notes_of(settings: Settings) -> Iterator[str]:
             f"rfm.by quintiles: until {settings.rfm.quintiles.least_buyers} buyers are counted segments go by "
             f"{'rfm.cuts' if settings.rfm.cuts else 'the thresholds'}; customers of before are counted as they come by"
         )
+    yield from cap_notes(settings.policy, settings.rules)
     if settings.state.kind == "memory":
         yield "state.kind memory: everything known is forgotten when the process ends"
 
@@ -101,6 +101,7 @@ def notes_of(settings: Settings) -> Iterator[str]:
 def _time_problems(settings: Settings) -> Iterator[Problem]:
     quiet = settings.policy.quiet_hours
     zones = {"time.zone": settings.time.zone, "policy.quiet_hours.zone": quiet.zone}
+    zones["policy.frequency_cap.zone"] = settings.policy.frequency_cap.zone
     for rule, params in settings.rules.items():
         if hasattr(params, "zone"):
             zones[f"rules.{rule}.zone"] = params.zone
@@ -114,7 +115,6 @@ def _time_problems(settings: Settings) -> Iterator[Problem]:
         "engine.heartbeat": settings.engine.heartbeat,
         "delivery.transaction_timeout": settings.delivery.transaction_timeout,
         "redis.user_ttl": settings.redis.user_ttl,
-        "policy.frequency_cap.window": settings.policy.frequency_cap.window,
         "rules.churn_risk.horizon": settings.rules["churn_risk"].horizon,
         **{f"lifecycle.{k}": v for k, v in msgspec.structs.asdict(settings.lifecycle).items()},
     }

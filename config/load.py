@@ -33,8 +33,19 @@ from state.folding import FoldParams
 from triggers.catalog import RULES
 from triggers.plan import Plan
 from triggers.policy.catalog import GATES
+from triggers.stanzas import NONE_KEPT, Stanzas
 
-__all__ = ["ConfigError", "Problem", "describe", "fold_of", "load", "notes_of", "plan_of", "redacted_url"]
+__all__ = [
+    "ConfigError",
+    "Problem",
+    "describe",
+    "fold_of",
+    "load",
+    "notes_of",
+    "plan_of",
+    "redacted_url",
+    "shown",
+]
 
 _HERE = Path(__file__).parent
 _HIDDEN = "(hidden)"
@@ -80,10 +91,12 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Sequence[str]
     raise ConfigError([_with_elsewhere(problem) for problem in problems])
 
 
-def plan_of(settings: Settings) -> Plan:
-    """Which rules and gates are on, as the triggers know it."""
+def plan_of(settings: Settings, stanzas: Stanzas = NONE_KEPT) -> Plan:
+    """Which rules and gates are on, as the triggers know it; `stanzas` are those that the rules have had."""
     gates = {gate.name: getattr(settings.policy, gate.name) for gate in GATES}
-    return Plan(fold_of(settings), settings.rules, gates, policy_enabled=settings.policy.enabled)
+    on = settings.policy.enabled
+    policy = {**gates, "channel": settings.policy.channel}
+    return Plan(fold_of(settings), settings.rules, policy, policy_enabled=on, stanzas=stanzas)
 
 
 def fold_of(settings: Settings) -> FoldParams:
@@ -100,8 +113,23 @@ def fold_of(settings: Settings) -> FoldParams:
 
 def describe(settings: Settings) -> str:
     """The settings in force as YAML that may be shown to anybody: secrets are hidden."""
-    text: str = yaml.safe_dump(_shown(settings, ""), sort_keys=False, allow_unicode=True)
+    text: str = yaml.safe_dump(shown(settings, ""), sort_keys=False, allow_unicode=True)
     return text
+
+
+def shown(value: Any, path: str) -> Any:
+    """What is set at a path in plain values that may be shown to anybody."""
+    if is_secret(path) and value:
+        return _HIDDEN
+    if isinstance(value, Struct):
+        value = msgspec.structs.asdict(value)
+    if isinstance(value, Mapping):
+        return {key: shown(each, f"{path}.{key}" if path else key) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [shown(each, path) for each in value]
+    if isinstance(value, Duration):
+        return str(value)
+    return redacted_url(value) if path == "redis.url" else value
 
 
 def redacted_url(url: str) -> str:
@@ -190,17 +218,3 @@ def _with_elsewhere(problem: Problem) -> Problem:
     if len(known) != 1:
         return problem
     return msgspec.structs.replace(problem, suggestion=f"did you mean {known[0]}?")
-
-
-def _shown(value: Any, path: str) -> Any:
-    if is_secret(path) and value:
-        return _HIDDEN
-    if isinstance(value, Struct):
-        value = msgspec.structs.asdict(value)
-    if isinstance(value, Mapping):
-        return {key: _shown(each, f"{path}.{key}" if path else key) for key, each in value.items()}
-    if isinstance(value, tuple | list):
-        return [_shown(each, path) for each in value]
-    if isinstance(value, Duration):
-        return str(value)
-    return redacted_url(value) if path == "redis.url" else value

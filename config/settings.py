@@ -12,10 +12,15 @@ from state.predict import PredictParams
 from state.redis_safety import Risk
 from state.segments import SegmentParams
 from state.tiers import MembershipParams
+from triggers.policy.arbitration import ArbitrationParams
+from triggers.policy.channel import ChannelParams
 from triggers.policy.consent import ConsentParams
 from triggers.policy.frequency_cap import FrequencyCapParams
+from triggers.policy.holdout import HoldoutParams
+from triggers.policy.offers import OffersParams
 from triggers.policy.quiet_hours import QuietHoursParams
 from triggers.policy.stop_list import StopListParams
+from triggers.policy.variants import VariantsParams
 
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,31}$")]
 Positive = Annotated[int, Meta(gt=0)]
@@ -85,7 +90,10 @@ class Port(Section, frozen=True):
 
 
 class Engine(Section, frozen=True):
-    """`commit_interval`: the least time between commits; `commit_age`: the most, in a backlog."""
+    """`commit_interval`: the least time between commits; `commit_age`: the most, in a backlog.
+
+    `config_check`: how often to look whether the configuration file has changed; 0: never.
+    """
 
     commit_interval: Duration
     commit_age: Duration
@@ -96,6 +104,9 @@ class Engine(Section, frozen=True):
     called_users: Positive
     loaded_timers: Positive
     heartbeat: Duration
+    config_check: Duration
+    census_every: Duration
+    census_keys: Positive
 
 
 class Time(Section, frozen=True):
@@ -151,9 +162,14 @@ class Demo(Section, frozen=True):
 class Policy(Section, frozen=True):
     enabled: bool
     consent: ConsentParams
+    channel: ChannelParams
     stop_list: StopListParams
     quiet_hours: QuietHoursParams
     frequency_cap: FrequencyCapParams
+    arbitration: ArbitrationParams
+    offers: OffersParams
+    variants: VariantsParams
+    holdout: HoldoutParams
 
 
 class Settings(Section, frozen=True):

@@ -44,9 +44,8 @@ def trigger_record(
     event = _attributes(candidate, candidate.id, kind, app, traceparent)
     event["expirytime"] = iso(candidate.at + valid_for)
     channel = outcome.channel if isinstance(outcome, Publish) else None
-    return _cloud_event(
-        event, _trigger_data(candidate, channel, user, _profile(user, decision.at, fold), facts)
-    )
+    profile = _profile(user, decision.at, fold)
+    return _cloud_event(event, _trigger_data(decision, channel, user, profile, facts))
 
 
 def retraction_record(decision: Decision, retracted: Retract, *, app: str, traceparent: str | None) -> Record:
@@ -97,8 +96,9 @@ def _cloud_event(event: dict[str, str], data: dict[str, Any]) -> Record:
 
 
 def _trigger_data(
-    candidate: Candidate, channel: str | None, user: User, profile: dict[str, Any], facts: Facts
+    decision: Decision, channel: str | None, user: User, profile: dict[str, Any], facts: Facts
 ) -> dict[str, Any]:
+    candidate, until = decision.candidate, decision.offer_until
     data: dict[str, Any] = {
         "rule": candidate.rule,
         "rule_version": candidate.version,
@@ -108,10 +108,12 @@ def _trigger_data(
         "reason": candidate.reason,
         "channel": channel,
         "offer": candidate.offer,
-        "variant": None,
+        "variant": decision.variant,
         "skus": [_sku(sku, user, facts) for sku in candidate.skus],
         "profile": profile,
     }
+    if until is not None:
+        data["offer_expires_at"] = iso(until)
     return {**data, **candidate.fields, **data}  # a rule's own field never hides one of these
 
 
@@ -137,7 +139,7 @@ def _sku(sku: str, user: User, facts: Facts) -> dict[str, Any]:
     }
 
 
-def decision_record(decision: Decision, *, holdout: bool = False) -> bytes:
+def decision_record(decision: Decision) -> bytes:
     """One candidate, what became of it and on what that rested; `id` is the trigger's, sent or not.
 
     `reason` is one of triggers.trigger.Reason, null when published; a deferral says `until` when in `inputs`.
@@ -157,11 +159,11 @@ def decision_record(decision: Decision, *, holdout: bool = False) -> bytes:
             "at": iso(decision.at),
             "verdict": _VERDICTS[type(outcome)],
             "reason": None if isinstance(outcome, Publish) else outcome.reason,
-            "winner": None,
-            "channel": outcome.channel if isinstance(outcome, Publish | Retract) else None,
+            "winner": outcome.winner if isinstance(outcome, Suppress) else None,
+            "channel": None if isinstance(outcome, Defer) else outcome.channel,
             "offer": candidate.offer,
-            "variant": None,
-            "holdout": holdout,
+            "variant": decision.variant,
+            "holdout": decision.holdout,
             "inputs": inputs,
         }
     )

@@ -1,6 +1,7 @@
 """How do Prometheus, an orchestrator and a person ask a running beckon? Over a few read-only paths.
 
-`/metrics`, `/healthz` (does it get on?), `/readyz` (may it be relied on?), `/api/users/<id>` (a profile).
+`/metrics`, `/healthz` (does it get on?), `/readyz` (may it be relied on?), `/api/users/<id>` (a profile),
+`/api/users/<id>/explain?rule=&at=` (why and why not).
 Requests are not logged: their paths hold user ids.
 """
 
@@ -11,11 +12,11 @@ import socket
 import socketserver
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -26,10 +27,15 @@ Check = Callable[[], tuple[bool, str]]
 """(is it so, why) in one line."""
 
 _USERS: Final = "/api/users/"
+_EXPLAIN: Final = "explain"
 _JSON: Final = "application/json; charset=utf-8"
 _REQUEST_SECONDS: Final = 10.0  # a client that does not finish its request holds a thread no longer
 
 log = logs.get("http")
+
+
+class BadQuery(Exception):
+    """The asker must ask otherwise; the text says how."""
 
 
 class StatusServer:
@@ -43,15 +49,18 @@ class StatusServer:
         health: Check,
         ready: Check,
         profile: Callable[[str], bytes | None],
+        explain: Callable[[str, Mapping[str, str]], bytes | None],
         registry: CollectorRegistry,
     ) -> None:
         """Listen on `bind`:`port` (0: any free port) at once; OSError where that is not to be had.
 
-        `profile(user_id)`: the profile as JSON, None for a user nobody knows.
+        `profile(user_id)`: the profile as JSON, None for a user nobody knows; likewise `explain(user_id, query)`,
+        which raises BadQuery.
         """
         self._health = health
         self._ready = ready
         self._profile = profile
+        self._explain = explain
         self._registry = registry
         try:
             self._server = (_Server6 if ":" in bind else _Server)(self, bind, port)
@@ -80,7 +89,8 @@ class StatusServer:
 
     def answer(self, target: str, accept: str) -> tuple[HTTPStatus, str, bytes]:
         """(status, content type, body) for the target of a GET."""
-        path = urlsplit(target).path
+        parts = urlsplit(target)
+        path = parts.path
         if path == "/metrics":
             encode, content_type = choose_encoder(accept)
             return HTTPStatus.OK, content_type, encode(self._registry)
@@ -88,17 +98,25 @@ class StatusServer:
             return _status(self._health)
         if path == "/readyz":
             return _status(self._ready)
-        user_id = path.removeprefix(_USERS)
-        if user_id and user_id != path and "/" not in user_id:
-            return self._user(user_id)
+        user_id, _, about = path.removeprefix(_USERS).partition("/")
+        if (
+            path.startswith(_USERS)
+            and user_id
+            and path in (_USERS + user_id, f"{_USERS}{user_id}/{_EXPLAIN}")
+        ):
+            return self._user(user_id, dict(parse_qsl(parts.query)) if about else None)
         return HTTPStatus.NOT_FOUND, _JSON, _json({"error": "no such path"})
 
-    def _user(self, quoted: str) -> tuple[HTTPStatus, str, bytes]:
+    def _user(self, quoted: str, explained: Mapping[str, str] | None) -> tuple[HTTPStatus, str, bytes]:
+        """The profile, or the explanation that a query asks for."""
         try:
             user_id = unquote(quoted, errors="strict")
         except UnicodeDecodeError:
             return HTTPStatus.BAD_REQUEST, _JSON, _json({"error": "the user id is not UTF-8"})
-        body = self._profile(user_id)
+        try:
+            body = self._profile(user_id) if explained is None else self._explain(user_id, explained)
+        except BadQuery as error:
+            return HTTPStatus.BAD_REQUEST, _JSON, _json({"error": str(error)})
         if body is None:
             return HTTPStatus.NOT_FOUND, _JSON, _json({"error": "no such user"})
         return HTTPStatus.OK, _JSON, body

@@ -66,6 +66,12 @@ CALLS_LATE = CALLS.labels(result="late")
 SOURCE_LAG = _gauge(
     "source_lag_records", "Records of a partition not read yet, as last seen.", "topic", "partition"
 )
+SOURCE_LAG_SECONDS = _gauge(
+    "source_lag_seconds",
+    "Age of the oldest event of a topic that is not applied yet, else of the last look that found the topic read "
+    "to its end; it grows by itself while nothing is read.",
+    "topic",
+)
 SOURCE_CAUGHT_UP = _gauge(
     "source_caught_up", "1 while every input of this process is read to its end, else 0."
 )
@@ -74,8 +80,42 @@ WATERMARK = _gauge(
     "Event time up to which a shard has seen everything, Unix seconds.",
     "shard",
 )
+REPLAYED_EVENTS = _counter(
+    "replayed_events_total",
+    "Records to be read once more because the store had forgotten, or not yet reached, what is out already.",
+)
 SHARDS_OWNED = _gauge("shards_owned", "Shards that this process works on.")
 REBALANCES = _counter("rebalances_total", "Times the consumer group changed what this process owns.")
+
+# The shop
+
+ORDERS = _counter(
+    "orders_total",
+    "Order events read, by the step they tell of; one that is sent again, or read again, counts again.",
+    "step",
+)
+USERS = _gauge(
+    "users",
+    "Users known to the shards of this process, without aliases and erased ones; an estimate (census).",
+)
+ACTIVE_USERS = _gauge(
+    "active_users",
+    "Users seen within the last day, week (7 d) and month (30 d); an estimate (census).",
+    "within",
+)
+USERS_BY_STAGE = _gauge(
+    "users_by_stage",
+    "Users by stage of the lifecycle as of now, visitor where there is none; an estimate (census).",
+    "stage",
+)
+USERS_BY_SEGMENT = _gauge(
+    "users_by_segment",
+    "Users by RFM segment as of now, none where no order counts; an estimate (census).",
+    "segment",
+)
+CENSUS_SHARE = _gauge(
+    "census_share", "Share of the store's keys that the last census looked at; 1 means that it is exact."
+)
 
 # What is decided
 
@@ -102,6 +142,9 @@ PROCESSING_LATENCY = _histogram(
     "processing_latency_seconds", "From the read of a batch until its state was committed.", _MILLIS
 )
 TIMERS_LOADED = _gauge("timers_loaded", "Timers held in memory; the others sleep in the store.")
+TIMERS_PENDING = _gauge(
+    "timers_pending", "Users of this process's shards who wait for a moment, in the store (census)."
+)
 TIMER_DELAY = _histogram(
     "timer_delay_seconds", "How far the shard's clock was past a timer's due time when it fired.", _MINUTES
 )
@@ -110,7 +153,8 @@ TIMER_DELAY = _histogram(
 
 LAST_COMMIT = _gauge(
     "last_commit_timestamp_seconds",
-    "When the last commit or heartbeat succeeded, Unix seconds: alert on its age.",
+    "When the last commit or heartbeat succeeded, Unix seconds: alert on its age. Before the first, when the process "
+    "began; of one that is well and has no shard, now.",
 )
 COMMIT_DURATION = _histogram(
     "commit_duration_seconds",
@@ -124,8 +168,14 @@ COMMIT_CONFLICTS = _counter(
     "kind",
 )
 STATE_USERS = _gauge("state_users", "Users held in this process's memory.")
+STATE_BYTES = _gauge("state_bytes", "Memory that Redis says it uses, the same from every process (census).")
+STATE_LIMIT_BYTES = _gauge(
+    "state_limit_bytes", "Memory that Redis may use: its maxmemory, else what its machine has (census)."
+)
 CACHE_REQUESTS = _counter(
-    "cache_requests_total", "Users asked for: hit (in memory), miss (read from the store).", "result"
+    "cache_requests_total",
+    "Hit: records and timers that found what they need in memory. Miss: users and items read from the store.",
+    "result",
 )
 CACHE_HITS = CACHE_REQUESTS.labels(result="hit")
 CACHE_MISSES = CACHE_REQUESTS.labels(result="miss")
@@ -145,7 +195,11 @@ LIMIT_HITS = _counter(
 
 # What goes out
 
-OUTBOX_ENTRIES = _gauge("outbox_entries", "Records decided and committed, not yet published.")
+OUTBOX_ENTRIES = _gauge("outbox_entries", "Records decided, not yet published.")
+OUTBOX_OLDEST = _gauge(
+    "outbox_oldest_timestamp_seconds",
+    "Since when the record has been waiting that has waited longest to be published, Unix seconds; now if none does.",
+)
 PUBLISH_TRANSACTIONS = _counter(
     "publish_transactions_total",
     "Transactions of the publisher: ok, abort (published again), unknown (outcome read back).",
@@ -155,8 +209,26 @@ PUBLISH_TRANSACTIONS = _counter(
 # The process
 
 LOG_MESSAGES = _counter("log_messages_total", "Lines logged, by level.", "level")
-READY = _gauge("ready", "1 while /readyz says so: shards owned, store and broker reachable, replay finished.")
+RELOADS = _counter(
+    "reloads_total",
+    "Times the configuration was read again while running: ok (rules or policy changed), unchanged, refused.",
+    "result",
+)
+CONFIG_VALID = _gauge(
+    "config_valid",
+    "1 while the configuration, as it was last read, is in force; 0: it was refused, and the one before is in force.",
+)
+READY = _gauge(
+    "ready", "1 while /readyz says so, asked at every scrape: shards owned, store and broker reachable."
+)
 BUILD_INFO = Info("build", "Version of beckon and of the Python it runs on.", namespace=_PREFIX)
+
+# A series that appears with its first count has no increase then, and an alert would miss the first time.
+for _kind in ("fenced", "rollback"):
+    COMMIT_CONFLICTS.labels(kind=_kind)
+for _result in ("ok", "abort", "unknown"):
+    PUBLISH_TRANSACTIONS.labels(result=_result)
+STORE_ERRORS.labels(kind="unavailable")
 
 
 def total(metric: Counter, **labels: str) -> int:

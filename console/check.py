@@ -32,7 +32,8 @@ class Finding(Struct, frozen=True):
 
 def findings_of(settings: Settings) -> Iterator[Finding]:
     """One by one, as they are found: a server that does not answer takes seconds."""
-    rules = [name for name, params in settings.rules.items() if params.enabled]
+    on = {name: params for name, params in settings.rules.items() if params.enabled}
+    rules = [name if params.mode == "live" else f"{name} (in shadow)" for name, params in on.items()]
     yield Finding("configuration", True, f"{len(rules)} rules on: {', '.join(rules)}")
     for note in notes_of(settings):
         yield Finding("note", True, note)

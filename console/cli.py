@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
+from console import explain
 from console.options import (
     FAILED,
     WRONG_USAGE,
@@ -94,6 +95,7 @@ def run(
         say_error("--workers needs Kafka: a file has one writer, so the file log serves one process")
         raise typer.Exit(WRONG_USAGE)
     with told():
+        from config.load import load
         from connectors import metrics
         from console.live import Display, console_for
         from console.report import end_lines, start_lines
@@ -113,6 +115,8 @@ def run(
                 until_caught_up=until_caught_up,
                 on_decision=display.show if counts else None,
                 config_args=arguments_of(config, overrides),
+                config=config,
+                read=lambda: load(config, os.environ, overrides or ()),
             )
         if counts:
             _print(end_lines(settings, display.tally))
@@ -209,6 +213,9 @@ def profile(
         print(msgspec.json.encode(found).decode())
     else:
         _print(profile_lines(found, settings.input.currency))
+
+
+app.command(epilog=explain.EXAMPLE)(explain.explain)
 
 
 @app.command(epilog="Example: beckon erase u1 --yes")

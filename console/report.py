@@ -85,7 +85,8 @@ def profile_lines(profile: Mapping[str, Any], currency: str) -> Iterator[str]:
     yield f"  consent    {consent or '-'}"
     yield "  triggers, the newest first" if profile["recent_triggers"] else "  triggers   none"
     for sent in profile["recent_triggers"]:
-        yield f"    {sent['at']} {sent['rule']} on {_known(sent['channel'])} ({sent['id']})"
+        came = "".join(f", {sign}" for sign in ("opened", "clicked") if sent[sign])
+        yield f"    {sent['at']} {sent['rule']} on {_known(sent['channel'])} ({sent['id']}){came}"
 
 
 def _log_of(kind: str, settings: Settings) -> str:

@@ -14,17 +14,14 @@ class Alarm:
         self._persons = persons
         self._out_of_orderness = out_of_orderness
 
-    def pass_time_before(self, batch: ShardBatch, due: list[tuple[int, str]], ts: int) -> None:
-        """An event older than the shard's clock comes: it finds done what was due before time had come so far."""
-        if ts < batch.shard.clock - self._out_of_orderness:
-            self.pass_time(batch, due)
-
     def pass_time(self, batch: ShardBatch, due: list[tuple[int, str]]) -> None:
         """As far as a watermark would have come by the shard's clock."""
         self.fire(batch.shard, due, min(batch.shard.clock - self._out_of_orderness, batch.passing))
 
     def fire(self, shard: Shard, due: list[tuple[int, str]], before: int) -> None:
         """Every timer due before then, also those this batch has set."""
+        if shard.timers.earliest >= before and not (due and due[-1][0] < before):
+            return
         found = shard.timers.pop_due(before)
         while due and due[-1][0] < before:
             found.append(due.pop())

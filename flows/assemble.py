@@ -13,21 +13,19 @@ from msgspec import Struct
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from config.load import plan_of
 from config.settings import Settings
-from connectors import metrics
-from connectors.codec import Decoder, Rejected
-from connectors.envelope import Headers, Record, dead_letter, dead_letter_line
+from connectors.codec import Decoder
 from connectors.file_log import FileLog, FilePublisher
 from connectors.kafka import KafkaLog
-from connectors.log import InputLog, Lane
+from connectors.log import InputLog
 from connectors.publisher import OutboxPublisher, Publisher
 from connectors.transactions import KafkaTransactions
-from flows.dead_letter import DeadLetter
+from flows.dead_letter import DEAD_LETTER_BYTES, dead_letters_of
 from flows.desk import Desk
 from flows.intake import Clock, Intake
 from flows.item_facts import ItemFacts
 from flows.outgoing import Outgoing
+from flows.rulebook import Rulebook, Written
 from flows.shard import Shard
 from flows.station import Cadence, Station
 from flows.wall import Wall
@@ -37,12 +35,10 @@ from state.memory_ledger import MemoryLedger
 from state.redis_ledger import RedisLedger
 from state.user import LAYOUT
 from state.values import LAST_TS
+from triggers.plan import Plan
 from triggers.trigger import Decision
 
 LINE_LIMIT = 16 * 1024 * 1024  # a longer line of a file log is cut in its dead letter; it bounds memory
-# Key and value of a dead letter on Kafka; with its headers it must fit a topic of default settings (1,000,000
-# bytes in librdkafka): one that nobody takes would stop the triggers behind it for ever.
-DEAD_LETTER_BYTES = 950_000
 STORE_SECONDS = 5.0  # a store or a network that is silent for longer has failed
 OUTPUTS = ("letters", "triggers", "decisions", "dead_letters", "journal")
 
@@ -70,13 +66,17 @@ class Nature(Struct, frozen=True):
 
 
 class Choices(Struct, frozen=True, kw_only=True):
-    """What a command adds to the settings. `closed`: the files are history; nobody writes them any more."""
+    """What a command adds to the settings. `closed`: the files are history; nobody writes them any more.
+
+    `written`: where the settings may be read again while it runs.
+    """
 
     should_stop: Callable[[], bool]
     until_caught_up: bool = False
     closed: bool = False
     on_decision: Callable[[Decision], None] | None = None
     instance_id: str = ""
+    written: Written | None = None
     until_ts: int | None = None
     nature: Nature = Nature()
 
@@ -179,35 +179,6 @@ def decoders_of(settings: Settings) -> dict[str, Decoder]:
     }
 
 
-def dead_letters_of(settings: Settings, *, as_line: bool) -> Callable[..., DeadLetter]:
-    """How a rejected record is kept: untouched with headers on Kafka, as one JSON line in a file log."""
-    names = input_topics(settings)
-
-    def encode(lane: Lane, offset: int, key: bytes | None, value: bytes | None, why: Rejected) -> DeadLetter:
-        topic, part = names[lane[0]], lane[1]
-        headers: list[tuple[str, bytes]] = []
-        if as_line:
-            kept = dead_letter_line(why, topic=topic, partition=part, offset=offset, value=value)
-        else:
-            key, kept, headers = _cut(
-                *dead_letter(why, topic=topic, partition=part, offset=offset, key=key, value=value)
-            )
-        return DeadLetter(lane[0], f"{topic}/{part}/{offset}", why.reason, key, kept, headers)
-
-    return encode
-
-
-def _cut(key: bytes | None, value: bytes, headers: Headers) -> Record:
-    """Untouched, unless it is larger than any reader could be promised: then its beginning, and a header says so."""
-    size = len(key or b"")
-    if size + len(value) <= DEAD_LETTER_BYTES:
-        return key, value, headers
-    metrics.LIMIT_HITS.labels(limit="dead_letter_bytes").inc()
-    said = ("beckon.cut", f"key {size}, value {len(value)}".encode())
-    key = key and key[:DEAD_LETTER_BYTES]
-    return key, value[: DEAD_LETTER_BYTES - len(key or b"")], [*headers, said]
-
-
 def station_of(
     settings: Settings,
     source: InputLog,
@@ -218,11 +189,14 @@ def station_of(
     """Wire one process's parts, and start it: the shape of the state is checked, the shards are asked for."""
     engine = settings.engine
     shards: dict[int, Shard] = {}
+    ledger.prepare(source.partitions["letters"], LAYOUT)
+    rulebook = Rulebook(settings, ledger, choices.written, monotonic=choices.nature.monotonic)
     station = Station(
         shards,
         source,
-        _desk_of(settings, source, ledger, shards, choices),
+        _desk_of(settings, rulebook.plan, source, ledger, shards, choices),
         publisher,
+        rulebook,
         Cadence(
             engine.commit_interval / 1000,
             engine.commit_age / 1000,
@@ -235,15 +209,18 @@ def station_of(
         monotonic=choices.nature.monotonic,
         sleep=choices.nature.sleep,
     )
-    ledger.prepare(source.partitions["letters"], LAYOUT)
     station.start(_intake_of(settings, source, ledger, publisher, station, choices))
     return station
 
 
 def _desk_of(
-    settings: Settings, source: InputLog, ledger: Ledger, shards: dict[int, Shard], choices: Choices
+    settings: Settings,
+    plan: Plan,
+    source: InputLog,
+    ledger: Ledger,
+    shards: dict[int, Shard],
+    choices: Choices,
 ) -> Desk:
-    plan = plan_of(settings)
     facts = ItemFacts(ledger, shards, source.partitions["inventory"])
     per_rule, on_decision = settings.kafka.triggers_per_rule, choices.on_decision
     outgoing = Outgoing(plan, facts, app=settings.app, triggers_per_rule=per_rule, on_decision=on_decision)
@@ -288,7 +265,7 @@ def _intake_of(
             until=choices.until_ts,
         ),
         new_owner=choices.nature.token,
-        encode_dead=dead_letters_of(settings, as_line=isinstance(source, FileLog)),
+        encode_dead=dead_letters_of(input_topics(settings), as_line=isinstance(source, FileLog)),
         decode_wall=None if choices.closed else wall.latest,
         queued_records=settings.engine.queued_records,
         live_records=settings.engine.batch_records // 4,

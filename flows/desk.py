@@ -6,7 +6,7 @@ round trip, events are folded in order, due timers fire, and the whole change of
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 from connectors import metrics
 from flows.alarm import Alarm
@@ -17,20 +17,17 @@ from flows.letters import FAR_REACHING, Letters
 from flows.outgoing import Outgoing
 from flows.persons import Persons
 from flows.quintiles import Quintiles, Turn
-from flows.shard import QUOTING, Shard, ShardBatch, unpack_item
+from flows.reading import BETWEEN_CENSUSES, CONTEXT_EVENTS, ITEM_EDGES, ITEM_EVENTS, OF_NO_USER, Reading
+from flows.shard import QUOTING, Shard, ShardBatch
 from flows.watchers import Watchers
 from state import events
-from state.folding import CHANGED, DUPLICATE
-from state.items import Item, apply_item
+from state.folding import CHANGED, DUPLICATE, Applied
+from state.items import apply_item
 from state.ledger import Ledger
+from state.user import User
 from triggers.decide import on_event
 from triggers.plan import Plan
 from triggers.trigger import Decision
-
-ITEM_EVENTS = frozenset(get_args(events.Inventory))
-ITEM_EDGES = frozenset(get_args(events.ItemEdge))
-CONTEXT_EVENTS = frozenset(get_args(events.Context))
-BETWEEN_CENSUSES = frozenset(get_args(events.BetweenCensuses))
 
 
 class Refused(Exception):
@@ -61,7 +58,7 @@ class Desk:
         self._shards = shards
         self._facts = facts
         self._outgoing = outgoing
-        self._persons = Persons(plan, ledger, facts, outgoing)
+        self._persons = Persons(plan, ledger, facts, outgoing, out_of_orderness)
         self._letters = Letters(self._persons, shard_count)
         self._crier = Crier(
             plan,
@@ -72,12 +69,12 @@ class Desk:
             users_a_round=called_users,
             audience_limit=audience_limit,
         )
-        self._watchers = Watchers(plan, ledger, self._persons, self._letters, self.settle, watchers_limit)
+        self._watchers = Watchers(plan, ledger, self._persons, self._letters, watchers_limit)
+        self._reading = Reading(ledger, self._persons, self._watchers, facts.read)
         self._alarm = Alarm(self._persons, out_of_orderness)
         self._quintiles = Quintiles(plan, self._letters, self._alarm)
-        self._lateness = allowed_lateness
+        self._lateness, self._out_of_orderness = allowed_lateness, out_of_orderness
         self._timers_limit = timers_limit
-        self._low_threshold, self._tell_falls = plan.low_threshold, plan.min_drop is not None
         self._under_way: list[Shard] = []
         self._read = facts.read
         self._events = 0
@@ -93,7 +90,7 @@ class Desk:
         self._facts.new_round()
         self._go_on_calling()
         due = [self._pop_due(batch) for batch in batches]
-        self._load(batches, due)
+        self._reading.load(batches, due)
         for batch, timers in zip(batches, due, strict=True):
             timers.sort(reverse=True)
             self._apply(batch, timers)
@@ -174,58 +171,30 @@ class Desk:
             self._read.add(shard.number)
         return found + timers.pop_due(before)
 
-    def _load(self, batches: list[ShardBatch], due: list[list[tuple[int, str]]]) -> None:
-        """Read every user and item of the batch that memory lacks, in one round trip each."""
-        wanted: dict[tuple[int, str], Shard] = {}
-        items: dict[tuple[int, str], Shard] = {}
-        for batch, timers in zip(batches, due, strict=True):
-            shard, users = batch.shard, batch.shard.users
-            for event in batch.items:
-                kind = event.__class__
-                if kind in ITEM_EVENTS:
-                    if event.sku not in shard.items:
-                        items[shard.number, event.sku] = shard
-                elif kind not in _USERLESS:
-                    user_id = event.user_id or event.anonymous_id
-                    if user_id not in users:
-                        wanted[shard.number, user_id] = shard
-                elif kind is events.Letter:
-                    wanted[shard.number, event.to] = shard
-            for _, user_id in timers:
-                if user_id not in users:
-                    wanted[shard.number, user_id] = shard
-        self._persons.load((shard, user_id) for (_, user_id), shard in wanted.items())
-        if items:
-            self._read.update(shard for shard, _ in items)
-            for (shard, sku), blob in zip(
-                ((s, sku) for (_, sku), s in items.items()), self._ledger.load_items([*items]), strict=True
-            ):
-                shard.items[sku] = Item() if blob is None else unpack_item(blob)
-
     # applying
 
     def _apply(self, batch: ShardBatch, due: list[tuple[int, str]]) -> None:
         shard, plan = batch.shard, self._plan
         users, dirty, quoted = shard.users, shard.dirty, shard.quoted
         facts, claim, under_way = self._facts, self._facts.claim, shard.calls.under_way
-        clock, lateness = shard.clock, self._lateness
+        clock, lateness, out_of_orderness = shard.clock, self._lateness, self._out_of_orderness
         decisions: list[Decision] = []
         late_events = duplicates = 0
         for event in self._quintiles.with_turns(batch):
             kind = event.__class__
-            if kind in _USERLESS or kind in ITEM_EVENTS:
+            if kind in OF_NO_USER:
                 self._apply_userless(batch, due, event)
                 clock = shard.clock
                 continue
             ts = event.ts
             if ts > clock:
                 shard.clock = clock = ts
-            else:
-                self._alarm.pass_time_before(batch, due, ts)
+            elif ts < clock - out_of_orderness:  # it finds done what was due before time had come so far
+                self._alarm.pass_time(batch, due)
             late = ts < clock - lateness
             user_id = event.user_id or event.anonymous_id
             user = users[user_id]
-            if kind in FAR_REACHING or (user.own_ties is not None and user.own_ties.binds):
+            if late or kind in FAR_REACHING or (user.own_ties is not None and user.own_ties.binds):
                 known = self._letters.tell(shard, user, event, late=late) is DUPLICATE
                 duplicates += known
                 late_events += late and not known
@@ -236,23 +205,28 @@ class Desk:
             if before is not None and before < ts and plan.decides(user, event):
                 self._persons.wake(shard, user, ts)
                 before = user.due
-            applied = on_event(user, event, plan, facts, claim, decisions, late=late)
+            applied = on_event(user, event, plan, facts, claim, decisions, late_at=None)
             if applied is DUPLICATE:
                 duplicates += 1
                 continue
-            late_events += late
             dirty[user_id] = user
-            if quoted and kind in QUOTING:
+            if quoted and kind in QUOTING and event.sku in quoted:
                 shard.note_quote(user, event.sku)
             if user.due != before:
                 shard.set_due(user_id, user.due)
-            if decisions:
-                self._outgoing.emit(shard, user, decisions, event.traceparent)
-                decisions.clear()
-            if applied is not CHANGED:
-                self._persons.follow(shard, user, applied, ts, late=late)
+            if applied is not CHANGED or decisions:
+                self._follow_up(shard, user, event, applied, decisions)
         shard.marks.update(batch.marks)
         self._count(batch, late_events, duplicates)
+
+    def _follow_up(
+        self, shard: Shard, user: User, event: Any, applied: Applied, decisions: list[Decision]
+    ) -> None:
+        if decisions:
+            self._outgoing.emit(shard, user, decisions, event.traceparent)
+            decisions.clear()
+        if applied is not CHANGED:
+            self._persons.follow(shard, user, applied, event.ts)
 
     def _apply_userless(self, batch: ShardBatch, due: list[tuple[int, str]], event: Any) -> None:
         shard = batch.shard
@@ -263,9 +237,18 @@ class Desk:
         if isinstance(event, Turn):
             self._quintiles.turn(batch, due, event.ts)
             return
-        shard.clock = max(shard.clock, event.ts)
         kind = event.__class__
-        if kind in ITEM_EDGES:
+        shard.clock = max(shard.clock, event.ts)
+        if kind in ITEM_EVENTS:
+            self._alarm.pass_time(batch, due)  # who is due before it must find the item as it was then
+            item = shard.items[event.sku]
+            plan = self._plan
+            edge = apply_item(item, event, plan.low_threshold, tell_falls=plan.min_drop is not None)
+            shard.changed_items[event.sku] = item
+            if edge is not None and event.ts >= shard.clock - self._lateness:
+                self._letters.to_all(shard, edge)
+                self._watchers.tell(shard, edge)
+        elif kind in ITEM_EDGES:
             self._watchers.tell(shard, event)
         elif kind is events.Letter:
             self._letters.deliver(shard, event)
@@ -275,14 +258,6 @@ class Desk:
             self._crier.begin(shard, event.about)
         elif kind in CONTEXT_EVENTS:
             self._crier.announce(shard, event)
-        elif kind in ITEM_EVENTS:
-            self._alarm.pass_time(batch, due)  # who is due before it must find the item as it was then
-            item = shard.items[event.sku]
-            edge = apply_item(item, event, self._low_threshold, tell_falls=self._tell_falls)
-            shard.changed_items[event.sku] = item
-            if edge is not None and event.ts >= shard.clock - self._lateness:
-                self._letters.to_all(shard, edge)
-                self._watchers.tell(shard, edge)
 
     def _count(self, batch: ShardBatch, late_events: int, duplicates: int) -> None:
         self._events += len(batch.items)
@@ -292,8 +267,3 @@ class Desk:
             metrics.EVENTS_LATE.inc(late_events)
         if duplicates:
             metrics.EVENTS_DUPLICATE.inc(duplicates)
-
-
-_USERLESS = frozenset(
-    (DeadLetter, *ITEM_EDGES, events.Letter, events.Call, *CONTEXT_EVENTS, *BETWEEN_CENSUSES, Turn)
-)

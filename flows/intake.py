@@ -18,6 +18,7 @@ from connectors.log import Chunk, InputLog, Lane
 from connectors.publisher import Publisher
 from flows.dead_letter import DeadLetter
 from flows.merge import ALWAYS, NEVER, Merge
+from flows.observe import note_orders, note_reopened
 from flows.shard import Shard, ShardBatch
 from state.ledger import Ledger
 
@@ -97,6 +98,7 @@ class Intake:
         opened = {n: self._ledger.open(n, owner, self._publisher.name) for n, owner in owners.items()}
         # Ours first, then asked what is out: in the other order a former owner could publish in between.
         resumed = self._publisher.resume(opened)
+        note_reopened(opened, resumed)
         users = max(1000, self._cached_users // max(1, len(shards)))
         opened_at = self._clock.wall(None) if self._clock.wall else 0
         positions: dict[Lane, int] = {}
@@ -191,6 +193,8 @@ class Intake:
         self._newest = newest if newest > NEVER else self._newest
         self.records += len(items)
         metrics.RECORDS.labels(topic=role).inc(len(items))
+        if role == "orders":
+            note_orders(items)
         if self._clock.until is not None and newest > self._clock.until:
             kept = [at for at, ts in enumerate(times) if ts <= self._clock.until]
             items, times = [items[at] for at in kept], [times[at] for at in kept]

@@ -91,6 +91,14 @@ class Outbox:
         """Records decided and not out yet."""
         return len(self.fresh) + len(self._acked) + sum(map(len, self._sent))
 
+    @property
+    def oldest(self) -> Entry | None:
+        """Of those decided and not out yet."""
+        for entries in (self._acked, *self._sent, self.fresh):
+            if entries:
+                return entries[0]
+        return None
+
     # the ledger
 
     def take(self) -> Taken:

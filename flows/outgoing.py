@@ -47,8 +47,10 @@ class Outgoing:
                 self._write_retraction(shard, user, decision, outcome, traceparent)
                 metrics.RETRACTED.labels(rule=rule).inc()
             record, key = decision_record(decision), user.user_id.encode()
-            # A deferred candidate is decided again later: one record each time, whatever the verdict.
+            # A deferred candidate is decided again, perhaps in the same moment: one record each time.
             record_id = f"{decision.candidate.id}/{decision.at}"
+            if isinstance(outcome, Defer):
+                record_id = f"{record_id}/{outcome.reason}"
             if isinstance(outcome, Retract):
                 record_id = f"{retraction_id(outcome.trigger_id)}/decision"
             shard.write("decisions", record_id, key, record, JSON, user_id=user.user_id)
@@ -57,12 +59,14 @@ class Outgoing:
 
     def _write_trigger(self, shard: Shard, user: User, decision: Decision, traceparent: str | None) -> None:
         rule = decision.candidate.rule
+        armed = self._plan.held(rule, decision.stanza)
+        assert armed is not None, "what is off is not published"
         key, value, headers = trigger_record(
             decision,
             app=self._app,
             user=user,
             fold=self._plan.fold,
-            valid_for=self._plan.armed[rule].params.valid_for,
+            valid_for=armed.params.valid_for,
             facts=self._facts,
             traceparent=traceparent,
         )

@@ -25,15 +25,18 @@ from triggers.trigger import Decision
 class Persons:
     """Users of any shard of this process; what follows for them goes into the outbox of their shard."""
 
-    def __init__(self, plan: Plan, ledger: Ledger, facts: ItemFacts, outgoing: Outgoing) -> None:
+    def __init__(
+        self, plan: Plan, ledger: Ledger, facts: ItemFacts, outgoing: Outgoing, out_of_orderness: int
+    ) -> None:
+        self._out_of_orderness = out_of_orderness
         self._plan = plan
         self._ledger = ledger
         self.read = facts.read
         self._facts = facts
         self._outgoing = outgoing
 
-    def load(self, wanted: Iterable[tuple[Shard, str]]) -> None:
-        """Read those that memory lacks, in one round trip."""
+    def load(self, wanted: Iterable[tuple[Shard, str]]) -> int:
+        """Read those that memory lacks, in one round trip; how many."""
         missing = [(shard, user_id) for shard, user_id in wanted if shard.known(user_id) is None]
         if missing:
             metrics.CACHE_MISSES.inc(len(missing))
@@ -41,13 +44,17 @@ class Persons:
             blobs = self._ledger.load_users([(shard.number, user_id) for shard, user_id in missing])
             for (shard, user_id), blob in zip(missing, blobs, strict=True):
                 shard.admit(user_id, blob)
+        return len(missing)
 
     def find(self, shard: Shard, user_id: str) -> User:
         self.load([(shard, user_id)])
         return shard.users[user_id]
 
     def tell(self, shard: Shard, user: User, event: Any, *, late: bool = False) -> Applied:
-        """An event has reached this user: first what was said before it and what is due, then what it changes."""
+        """An event has reached this user: first what was said before it and what is due, then what it changes.
+
+        What is due before a `late` one is what is due by the clock of the shard, as far as time has come by that.
+        """
         self.hear(shard, user)
         return self._tell(shard, user, event, late=late)
 
@@ -84,7 +91,8 @@ class Persons:
         if applied.bought:
             shard.census.count(user)
         if applied.watches is not None:
-            shard.watching.setdefault(applied.watches, {})[user.user_id] = ts
+            watchers = shard.watching.setdefault(applied.watches, {})
+            watchers[user.user_id] = max(ts, watchers.get(user.user_id, ts))
         for audience in applied.leaves:
             shard.members[audience, user.user_id] = False
         for audience in applied.joins:
@@ -97,10 +105,15 @@ class Persons:
 
     def _tell(self, shard: Shard, user: User, event: Any, *, late: bool = False) -> Applied:
         decisions: list[Decision] = []
-        if user.due is not None and user.due < event.ts and self._plan.decides(user, event):
+        late_at = max(shard.clock - self._out_of_orderness, user.decided_at) if late else None
+        if late_at is not None:
+            self._wake(shard, user, late_at)
+        elif user.due is not None and user.due < event.ts and self._plan.decides(user, event):
             self._wake(shard, user, event.ts)
         before = user.due
-        applied = on_event(user, event, self._plan, self._facts, self._facts.claim, decisions, late=late)
+        applied = on_event(
+            user, event, self._plan, self._facts, self._facts.claim, decisions, late_at=late_at
+        )
         if applied is not DUPLICATE:
             shard.dirty[user.user_id] = user
             if isinstance(event, QUOTING):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ from config.settings import Settings
 from connectors.murmur2 import partition
 from flows.assemble import redis_client, redis_ledger, wall_ms
 from flows.population import published_on
-from state.ledger import Ledger
 from state.profile import profile
+from state.redis_ledger import RedisLedger, StoreUnavailable
+from state.scores import Publications
 from state.user import User, unpack
 
 
@@ -32,32 +35,34 @@ def state_url(settings: Settings) -> str:
     return written.read_text().strip()
 
 
-def read(settings: Settings, url: str, user_id: str) -> dict[str, Any] | None:
-    """The profile as of now, of whoever the id is today; None for a user never seen, or erased."""
+@contextlib.contextmanager
+def ledger_beside(settings: Settings, url: str) -> Iterator[RedisLedger]:
+    """The state of the service, to be read only; NoState where Redis does not answer."""
     client = redis_client(settings, url)
     try:
-        shape = client.get(f"{{{settings.app}}}:shape")
-        if not isinstance(shape, bytes):
-            return None
-        shards = int(shape.split()[0].split(b"=")[1])
-        ledger = redis_ledger(settings, client)
-        user = _living(ledger, shards, user_id)
-        fold = fold_of(settings)
-        if user is not None and settings.rfm.by == "quintiles":
-            fold = fold.under(published_on(ledger, partition(user.user_id.encode(), shards)))
-    except redis.ConnectionError as error:
+        yield redis_ledger(settings, client)
+    except (redis.ConnectionError, StoreUnavailable) as error:
         raise NoState(f"Redis does not answer: {error}") from error
     finally:
         client.close()
-    if user is None or user.erased_at is not None:
-        return None
-    return profile(user, wall_ms(), fold)
 
 
-def _living(ledger: Ledger, shards: int, user_id: str) -> User | None:
-    """Follow the aliases; None too where links made a moment ago go round in a circle that is not open yet."""
-    passed: set[str] = set()
-    while user_id not in passed:
+def read(settings: Settings, url: str, user_id: str) -> dict[str, Any] | None:
+    """The profile as of now, of whoever the id is today; None for a user never seen, or erased."""
+    with ledger_beside(settings, url) as ledger:
+        user = living(ledger, user_id)
+        if user is None or user.erased_at is not None:
+            return None
+        return profile(user, wall_ms(), fold_of(settings).under(published_for(ledger, settings, user)))
+
+
+def living(ledger: RedisLedger, user_id: str) -> User | None:
+    """Who the id is today, by way of its aliases; None where nobody is known, or nothing yet.
+
+    None too where links made a moment ago go round in a circle that is not open yet.
+    """
+    shards, passed = int(ledger.recorded().get("shards", 0)), set[str]()
+    while shards and user_id not in passed:
         passed.add(user_id)
         blob = ledger.load_users([(partition(user_id.encode(), shards), user_id)])[0]
         if blob is None:
@@ -67,6 +72,13 @@ def _living(ledger: Ledger, shards: int, user_id: str) -> User | None:
             return user
         user_id = user.alias_of
     return None
+
+
+def published_for(ledger: RedisLedger, settings: Settings, user: User) -> Publications:
+    """The cut points by which the user's shard scores; none where the population is not counted."""
+    if settings.rfm.by != "quintiles":
+        return ()
+    return published_on(ledger, partition(user.user_id.encode(), int(ledger.recorded()["shards"])))
 
 
 def read_profile(settings: Settings, user_id: str) -> dict[str, Any] | None:

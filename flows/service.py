@@ -9,20 +9,23 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import structlog
 from bytewax.dataflow import Dataflow
 from prometheus_client import REGISTRY
 
-from config.load import load
+from config.load import fold_of, load
 from config.settings import Settings
 from connectors.embedded_redis import EmbeddedRedis
 from connectors.http import StatusServer
 from connectors.slot import Slot
-from flows import assemble, profiles, shop, startup, supervise
+from flows import assemble, explain, observe, profiles, shop, startup, supervise
 from flows import rebuild as work
 from flows.assemble import Choices
+from flows.census import Census
 from flows.lookout import Lookout
 from flows.realtime import graph, run_graph, tune_gc
+from flows.rulebook import Written
 from flows.station import Station
 from flows.stop import Stop
 from triggers.trigger import Decision
@@ -38,10 +41,15 @@ def run(
     until_caught_up: bool,
     on_decision: Callable[[Decision], None] | None,
     config_args: list[str],
+    config: Path | None,
+    read: Callable[[], Settings],
 ) -> int:
-    """The service until it is told to stop; the exit code. `config_args` go to child processes as they are."""
+    """The service until it is told to stop; the exit code. `config_args` go to child processes as they are.
+
+    `read` gives the settings anew; the file `config` is among what it reads.
+    """
     stop = Stop(duration_ms)
-    with stop.on_signals(), contextlib.ExitStack() as stack:
+    with stop.on_signals(reads=True), contextlib.ExitStack() as stack:
         url = _redis_url(settings, stack)
         if workers > 1:
             _check(settings, url)  # once and in one place, before each child says it again
@@ -50,25 +58,20 @@ def run(
             return supervise.run(names, args, {"BECKON__REDIS__URL": url}, stop)
         if settings.demo.enabled:
             stack.enter_context(shop.beside(settings, config_args))
-        _run_one(settings, url, stop, until_caught_up, on_decision)
-    return 0
-
-
-def _run_one(
-    settings: Settings,
-    redis_url: str,
-    stop: Stop,
-    until_caught_up: bool,
-    on_decision: Callable[[Decision], None] | None,
-) -> None:
-    """One process: one flow over the shards the group gives it."""
-    with contextlib.ExitStack() as stack:
         choices = Choices(
             should_stop=stop,
             until_caught_up=until_caught_up,
             on_decision=on_decision,
-            instance_id=_member_name(settings, stack),
+            written=Written(read, config, stop.was_asked_to_read),
         )
+        _run_one(settings, url, stop, choices)
+    return 0
+
+
+def _run_one(settings: Settings, redis_url: str, stop: Stop, choices: Choices) -> None:
+    """One process: one flow over the shards the group gives it."""
+    with contextlib.ExitStack() as stack:
+        choices = msgspec.structs.replace(choices, instance_id=_member_name(settings, stack))
         ledger = assemble.ledger_of(settings, redis_url)
         stack.callback(ledger.close)
         startup.check(settings, ledger)
@@ -79,6 +82,13 @@ def _run_one(
         stack.callback(publisher.close)
         station = assemble.station_of(settings, source, ledger, publisher, choices)
         if settings.http.enabled:
+            observe.show_at_scrape(
+                lambda: list(station.shards.values()),
+                ready=lambda: station.ready[0],
+                waiting=lambda: station.trouble is not None,
+            )
+            if settings.state.kind == "redis":
+                stack.enter_context(_census(settings, station, redis_url))
             server = stack.enter_context(_status_server(settings, station, redis_url))
             log.info("status served", bind=settings.http.bind, port=server.port)
         tune_gc()
@@ -145,7 +155,20 @@ def _status_server(settings: Settings, station: Station, redis_url: str) -> Stat
         health=lambda: station.healthy,
         ready=lambda: station.ready,
         profile=lambda user_id: profiles.read_json(settings, redis_url, user_id),
+        explain=lambda user_id, query: explain.read_json(settings, redis_url, user_id, query),
         registry=REGISTRY,
+    )
+
+
+def _census(settings: Settings, station: Station, redis_url: str) -> Census:
+    return Census(
+        assemble.redis_client(settings, redis_url),  # its own: the flow's is for the flow's thread
+        settings.app,
+        lambda: list(station.shards),
+        fold_of(settings),
+        wall_ms=assemble.wall_ms,
+        every_seconds=settings.engine.census_every / 1000,
+        keys=settings.engine.census_keys,
     )
 
 

@@ -120,8 +120,8 @@ class Shard:
 
     def note_quote(self, user: User, sku: str) -> None:
         highest = self.quoted.get(sku)
-        if highest is not None:
-            self.quoted[sku] = max(highest, highest_quote(user, sku))
+        if highest is not None and (told := highest_quote(user, sku)) > highest:
+            self.quoted[sku] = told
 
     # changes
 
@@ -183,7 +183,7 @@ class Shard:
             watermark=self.watermark,
             users={user_id: pack(user) for user_id, user in self.dirty.items()},
             timers=self.due,
-            watchers=[(sku, user, at) for sku, users in self.watching.items() for user, at in users.items()],
+            watchers=self.watching,
             unwatch=sorted(self.unwatching),
             joins=[member for member, joins in self.members.items() if joins],
             leaves=[member for member, joins in self.members.items() if not joins],

@@ -14,6 +14,7 @@ from connectors.publisher import Fenced, Publisher
 from flows.desk import Desk, Refused
 from flows.intake import Intake
 from flows.observe import Observer, note_published
+from flows.rulebook import Rulebook
 from flows.shard import Shard, ShardBatch
 from state.redis_ledger import StoreUnavailable
 
@@ -48,6 +49,7 @@ class Station:
         source: InputLog,
         desk: Desk,
         publisher: Publisher,
+        rulebook: Rulebook,
         cadence: Cadence,
         *,
         should_stop: Callable[[], bool],
@@ -61,6 +63,7 @@ class Station:
         self._source = source
         self._desk = desk
         self._publisher = publisher
+        self._rulebook = rulebook
         self._cadence = cadence
         self._should_stop = should_stop
         self._until_caught_up = until_caught_up
@@ -94,7 +97,7 @@ class Station:
         try:
             batches = self.intake.round(_POLL_IDLE_SECONDS if self.intake.caught_up else _POLL_BUSY_SECONDS)
         except _AWAY as error:
-            self._wait_and_reopen(str(error))
+            self._wait_and_reopen(error)
             return []
         if self._until_caught_up and (self._ending or self._is_quiet(batches)):
             self._ending = True
@@ -105,7 +108,8 @@ class Station:
         return batches
 
     def apply(self, batches: list[ShardBatch]) -> None:
-        """Fold, decide, and commit when it is time."""
+        """Fold, decide, and commit when it is time; by the rules that are in force when it begins."""
+        self._rulebook.turn()
         batches = [b for b in batches if self.shards.get(b.shard.number) is b.shard]
         if self._applied_at is None and any(batch.items for batch in batches):
             self._applied_at = self._monotonic()
@@ -115,14 +119,14 @@ class Station:
                 batch.shard.watermark = max(batch.shard.watermark, batch.watermark)
             self._commit_in_time()
         except (*_AWAY, Refused) as error:
-            self._wait_and_reopen(str(error))
+            self._wait_and_reopen(error)
         except BaseException:
             self._drop_memory()  # the shards are taken away as we end, and what is theirs would be committed
             raise
         else:
             self._note_progress()
         self._observer.look(
-            batches, self.shards.values(), caught_up=self.intake.caught_up, ready=self.ready[0]
+            batches, self.shards.values(), caught_up=self.intake.caught_up, waiting=self.trouble is not None
         )
 
     def _commit_in_time(self) -> None:
@@ -169,7 +173,7 @@ class Station:
             if self._giving_up:  # within a rebalance, which opens what stays ours by itself
                 self._drop_memory()
             else:
-                self._wait_and_reopen(f"publishing: {error}")
+                self._wait_and_reopen(error, "publishing: ")
             return
         note_published(parcels)
         for parcel in parcels:
@@ -217,7 +221,8 @@ class Station:
             return False, trouble
         if not self.shards:
             return False, "no shards yet"
-        return True, f"{len(self.shards)} shard{'s' if len(self.shards) != 1 else ''} owned"
+        owned = f"{len(self.shards)} shard{'s' if len(self.shards) != 1 else ''} owned"
+        return True, owned if self._rulebook.refused is None else f"{owned}; {self._rulebook.refused}"
 
     @property
     def healthy(self) -> tuple[bool, str]:
@@ -233,20 +238,25 @@ class Station:
             self.trouble = None
             self._retry_seconds = _RETRY_FIRST_SECONDS
 
-    def _wait_and_reopen(self, why: str) -> None:
+    def _wait_and_reopen(self, error: Exception, when: str = "") -> None:
         """Our memory may not be what the ledger holds: forget it, and open again what is still ours."""
-        log.warning("giving the shards up and opening them again", why=why)
-        self.trouble = why
+        self._note_trouble(error, when)
+        log.warning("giving the shards up and opening them again", why=self.trouble)
         self._drop_memory()
         while not self._should_stop():
             self._sleep(self._retry_seconds)
             self._retry_seconds = min(self._retry_seconds * 2, _RETRY_LAST_SECONDS)
             try:
+                self._rulebook.renew()
                 self._source.reopen()
                 return
-            except _AWAY as error:
-                metrics.STORE_ERRORS.labels(kind="unavailable").inc()
-                self.trouble = str(error)
+            except _AWAY as again:
+                self._note_trouble(again)
+
+    def _note_trouble(self, error: Exception, when: str = "") -> None:
+        self.trouble = f"{when}{error}"
+        if isinstance(error, StoreUnavailable):
+            metrics.STORE_ERRORS.labels(kind=error.kind).inc()
 
     def _drop_memory(self) -> None:
         """It may hold half a batch: changes without their marks, which no later commit may write."""

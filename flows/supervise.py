@@ -7,12 +7,15 @@ it or another process has taken them over.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
+
+from flows.stop import Stop
 
 log = structlog.get_logger("supervise")
 
@@ -24,18 +27,19 @@ _DRAIN_SECONDS = 30.0
 _WRONG_CONFIGURATION = 2
 
 
-def run(
-    names: Sequence[str], args: Sequence[str], environ: Mapping[str, str], should_stop: Callable[[], bool]
-) -> int:
+def run(names: Sequence[str], args: Sequence[str], environ: Mapping[str, str], stop: Stop) -> int:
     """Keep a child for each name (of a group member) running until told to stop or all have ended by themselves.
 
-    Answers with the exit code.
+    Answers with the exit code. That the configuration be read again is passed on to all of them.
     """
     environs = [{**environ, WORKER: str(index), MEMBER: name} for index, name in enumerate(names)]
     children = {index: _start(args, environ) for index, environ in enumerate(environs)}
     restarts: list[float] = []
     code = 0
-    while children and not should_stop():
+    while children and not stop():
+        if stop.was_asked_to_read():
+            for child in children.values():
+                child.send_signal(signal.SIGHUP)
         for index, child in list(children.items()):
             ended = child.poll()
             if ended is None:
@@ -61,9 +65,14 @@ def run(
 def _start(args: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "console.cli", *args]
     # A session of its own: Ctrl-C reaches the parent alone, which ends the children in order.
-    return subprocess.Popen(  # noqa: S603 - our own program with our own arguments
-        command, env={**os.environ, **environ}, start_new_session=True
-    )
+    # It would die of a SIGHUP before it listens, so it begins with that blocked, and hears of it then.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own program with our own arguments
+            command, env={**os.environ, **environ}, start_new_session=True
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
 
 
 def _end(children: Mapping[int, subprocess.Popen[bytes]]) -> int:

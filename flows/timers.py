@@ -41,6 +41,11 @@ class Timers:
         heapq.heapify(self._heap)
         self.horizon = timers[-1][0] if len(timers) >= limit else ALWAYS
 
+    @property
+    def earliest(self) -> int:
+        """When the first hint of the heap is due."""
+        return self._heap[0][0] if self._heap else ALWAYS
+
     def next_due(self) -> int | None:
         return self._heap[0][0] if self._heap else None
 

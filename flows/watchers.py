@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 
 from connectors import metrics
 from flows.letters import Letters
@@ -14,47 +14,72 @@ from state.ledger import Ledger
 from state.prices import fell
 from triggers.plan import Plan
 
+ItemWord = events.Inventory | events.ItemEdge
+
 
 class Watchers:
-    """`settle` waits until what is on its way to the ledger is there; `limit`: of watchers of a SKU in a shard."""
+    """`limit`: of watchers of a SKU in a shard."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        ledger: Ledger,
-        persons: Persons,
-        letters: Letters,
-        settle: Callable[[], None],
-        limit: int,
-    ) -> None:
+    def __init__(self, plan: Plan, ledger: Ledger, persons: Persons, letters: Letters, limit: int) -> None:
         self._plan = plan
         self._ledger = ledger
         self._persons = persons
         self._letters = letters
-        self._settle = settle
         self._limit = limit
+        self._seen: dict[tuple[int, str], list[str]] = {}  # by shard and SKU, as the ledger has it
+
+    def look_ahead(self, said: Iterable[tuple[Shard, ItemWord]]) -> None:
+        """Read in one round trip whom all this may concern; true until the next commit.
+
+        After a start a shard knows of no SKU what its watchers were quoted, and falls come by the hundred a second.
+        """
+        wanted = {(shard.number, each.sku): shard for shard, each in said if self._may_concern(shard, each)}
+        self._seen = dict(zip(wanted, self._load([*wanted]), strict=True))
+        self._persons.load(
+            (shard, user_id) for place, shard in wanted.items() for user_id in self._seen[place]
+        )
 
     def tell(self, shard: Shard, edge: events.ItemEdge) -> None:
         """Ask the rules for every user of this shard who watches the SKU."""
         if not isinstance(edge, events.PriceEdge):
             for user_id in self._of(shard, edge.sku):
                 self._tell(shard, user_id, edge)
-        elif not self._is_dear(shard, edge):
+        elif not self._is_dear(shard, edge.sku, edge.price, edge.prices):
             watchers = self._of(shard, edge.sku)
             self._remember_quotes(shard, edge.sku, watchers)
+            if self._is_dear(shard, edge.sku, edge.price, edge.prices):
+                return
             for user_id in watchers:
                 user = shard.users[user_id]
                 if user.alias_of is not None or self._plan.listeners(user, edge):
                     self._tell(shard, user_id, edge)
 
+    def _may_concern(self, shard: Shard, said: ItemWord) -> bool:
+        """Of a change of the item a guess, which must be right mostly: of stock no, edges are rare."""
+        if isinstance(said, events.PriceEdge):
+            return not self._is_dear(shard, said.sku, said.price, said.prices)
+        if isinstance(said, events.PriceChanged) and self._plan.min_drop is not None:
+            item = shard.items[said.sku]
+            if item.price is None or said.price < item.price:
+                return not self._is_dear(shard, said.sku, said.price, item.prices)
+        return isinstance(said, events.StockEdge)
+
+    def _load(self, places: Sequence[tuple[int, str]]) -> list[list[str]]:
+        if not places:
+            return []
+        self._persons.read.update(number for number, _ in places)
+        found = self._ledger.load_watchers(places, self._limit)
+        full = sum(len(watchers) == self._limit for watchers in found)
+        if full:
+            metrics.LIMIT_HITS.labels(limit="watchers_per_sku").inc(full)
+        return found
+
     def _of(self, shard: Shard, sku: str) -> list[str]:
         """The watchers, all in memory."""
-        self._settle()  # watchers on their way to the ledger must be there to be read
-        self._persons.read.add(shard.number)
-        watchers = self._ledger.load_watchers(shard.number, sku, self._limit)
-        if len(watchers) == self._limit:
-            metrics.LIMIT_HITS.labels(limit="watchers_per_sku").inc()
-        watchers = [*dict.fromkeys([*watchers, *shard.watching.get(sku, ())])]
+        place = shard.number, sku
+        if place not in self._seen:
+            self._seen[place] = self._load([place])[0]
+        watchers = [*dict.fromkeys([*self._seen[place], *shard.watching.get(sku, ())])]
         self._persons.load((shard, user_id) for user_id in watchers)
         return watchers
 
@@ -68,13 +93,12 @@ class Watchers:
 
     # Prices fall often and a little: most falls concern nobody, which must not cost a look at every watcher.
 
-    def _is_dear(self, shard: Shard, edge: events.PriceEdge) -> bool:
+    def _is_dear(self, shard: Shard, sku: str, price: int, prices: Sequence[tuple[int, int]]) -> bool:
         """Is this price too high for everybody here, whatever each was quoted, or the item cost when each saw it?"""
-        quoted, min_drop = shard.quoted.get(edge.sku), self._plan.min_drop
+        quoted, min_drop = shard.quoted.get(sku), self._plan.min_drop
         if quoted is None or min_drop is None:
             return False
-        highest = max(quoted, *(price for _, price in edge.prices))
-        return not fell(edge.price, highest, min_drop)
+        return not fell(price, max(quoted, *(known for _, known in prices)), min_drop)
 
     def _remember_quotes(self, shard: Shard, sku: str, watchers: Iterable[str]) -> None:
         users = [shard.users[user_id] for user_id in watchers]

@@ -16,6 +16,8 @@ RECENT_SKUS_LIMIT = 20
 CATEGORIES_LIMIT = 16
 
 _SPAN = 1 << 21
+Flat = tuple[int, ...]
+
 VIEWS, SESSIONS, SEARCHES = 1, _SPAN, _SPAN**2  # one of each kind, as the packed counts hold it
 
 
@@ -43,18 +45,40 @@ class Viewed(Struct, array_like=True, gc=False):
 class Activity(Struct, array_like=True, gc=False):
     """Counts are packed: one integer a day or hour holds views + sessions * 2**21 + searches * 2**42.
 
-    One dictionary instead of three is what keeps a user small; 2**21 is two million of one kind a day.
+    Flat and few, as every event unpacks, changes and packs this: the newest day and hour in fields of their own, the
+    earlier ones as slot, counts, slot, counts, ... ascending; so the platform of the last visit.
     """
 
-    by_day: dict[int, int] = {}
-    by_hour: dict[int, int] = {}
+    day: int = -1
+    on_day: int = 0
+    hour: int = -1
+    in_hour: int = 0
+    earlier_days: Flat = ()
+    earlier_hours: Flat = ()
     last_visit_at: int | None = None
     visits_since_order: int = 0
-    seen_on: dict[str, int] = {}
+    platform: str | None = None
+    platform_at: int = -1
+    other_platforms: dict[str, int] | None = None
     viewed: dict[str, Viewed] = {}
     categories: dict[str, int] = {}
     sessions: tuple[int, ...] = ()  # when the last ones began
     visits: visits.Visits = ()  # the last ones, while no session is known
+
+    @property
+    def by_day(self) -> dict[int, int]:
+        """Packed counts of the days that had any."""
+        return _slots(self.earlier_days, self.day, self.on_day)
+
+    @property
+    def by_hour(self) -> dict[int, int]:
+        return _slots(self.earlier_hours, self.hour, self.in_hour)
+
+    @property
+    def seen_on(self) -> dict[str, int]:
+        """When last on which platform."""
+        last = {} if self.platform is None else {self.platform: self.platform_at}
+        return last if self.other_platforms is None else {**self.other_platforms, **last}
 
     def view(
         self, ts: int, sku: str, category: str | None, price: int | None, days: Days, since: int = -1
@@ -63,13 +87,21 @@ class Activity(Struct, array_like=True, gc=False):
 
         `since`: of a SKU not among the viewed ones, when it was last in the cart.
         """
-        self._count(VIEWS, ts, days)
+        if ts // HOUR == self.hour and days.of(ts) == self.day:
+            self.in_hour += VIEWS
+            self.on_day += VIEWS
+        else:
+            self._count(VIEWS, ts, days)
         if category is not None:
-            self.like(category)
+            categories = self.categories
+            if category in categories:
+                categories[category] += 1
+            else:
+                self.like(category)
         viewed = self.viewed  # the latest last, so that the first may go
         known = viewed.pop(sku, None)
         if known is None:
-            viewed[sku] = Viewed(ts, 1, price, int(ts > since), since)
+            viewed[sku] = Viewed(ts, 1, price, 1 if ts > since else 0, since)
             if len(viewed) > RECENT_SKUS_LIMIT:
                 del viewed[next(iter(viewed))]
             return True
@@ -108,26 +140,25 @@ class Activity(Struct, array_like=True, gc=False):
     def visit(self, ts: int, platform: str | None) -> None:
         """Never moves a last-seen time backwards."""
         last = self.last_visit_at
-        if (last is None or ts < last or ts - last >= visits.SILENCE) and not self.sessions:
-            self.visits = visits.note(self.visits, ts, last)
-        if last is None or ts > last:
+        if last is not None and last <= ts < last + visits.SILENCE:  # most often the visit just goes on
             self.last_visit_at = ts
+        else:
+            if not self.sessions:
+                self.visits = visits.note(self.visits, ts, last)
+            self.last_visit_at = latest(last, ts)
         if platform is not None:
-            seen_on = self.seen_on
-            if ts > seen_on.get(platform, -1):
-                if platform not in seen_on and len(seen_on) >= PLATFORMS_LIMIT:
-                    del seen_on[min(seen_on, key=seen_on.__getitem__)]
-                seen_on[platform] = ts
+            if platform != self.platform:
+                self._see_on({platform: ts})
+            elif ts > self.platform_at:
+                self.platform_at = ts
 
     def unite(self, other: Activity) -> None:
         """Two ids are one person: counts add up, of what is remembered the latest stays.
 
         Except `visits_since_order`, for which one must know the orders (identity.py).
         """
-        for slot, counts in other.by_day.items():
-            _add(self.by_day, slot, counts, KEPT_DAYS)
-        for slot, counts in other.by_hour.items():
-            _add(self.by_hour, slot, counts, KEPT_HOURS)
+        self.day, self.on_day, self.earlier_days = _sum(self.by_day, other.by_day, KEPT_DAYS)
+        self.hour, self.in_hour, self.earlier_hours = _sum(self.by_hour, other.by_hour, KEPT_HOURS)
         self.sessions = tuple(sorted((*self.sessions, *other.sessions)))[-visits.VISITS_LIMIT :]
         self.visits = (
             ()
@@ -135,9 +166,7 @@ class Activity(Struct, array_like=True, gc=False):
             else visits.unite(self.visits, self.last_visit_at, other.visits, other.last_visit_at)
         )
         self.last_visit_at = latest(self.last_visit_at, other.last_visit_at)
-        for platform, ts in other.seen_on.items():
-            self.seen_on[platform] = max(ts, self.seen_on.get(platform, -1))
-        self.seen_on = _greatest(self.seen_on, PLATFORMS_LIMIT)
+        self._see_on(other.seen_on)
         for category, times in other.categories.items():
             self.categories[category] = self.categories.get(category, 0) + times
         self.categories = _greatest(self.categories, CATEGORIES_LIMIT)
@@ -165,12 +194,24 @@ class Activity(Struct, array_like=True, gc=False):
 
     def _count(self, kind: int, ts: int, days: Days) -> None:
         day, hour = days.of(ts), ts // HOUR
-        if day in self.by_day and hour in self.by_hour:
-            self.by_day[day] += kind
-            self.by_hour[hour] += kind
+        if day == self.day:
+            self.on_day += kind
         else:
-            _add(self.by_day, day, kind, KEPT_DAYS)
-            _add(self.by_hour, hour, kind, KEPT_HOURS)
+            self.day, self.on_day, self.earlier_days = _sum(self.by_day, {day: kind}, KEPT_DAYS)
+        if hour == self.hour:
+            self.in_hour += kind
+        else:
+            self.hour, self.in_hour, self.earlier_hours = _sum(self.by_hour, {hour: kind}, KEPT_HOURS)
+
+    def _see_on(self, platforms: dict[str, int]) -> None:
+        seen_on = self.seen_on
+        for platform, ts in platforms.items():
+            seen_on[platform] = max(ts, seen_on.get(platform, -1))
+        seen_on = _greatest(seen_on, PLATFORMS_LIMIT)
+        if seen_on:
+            self.platform = max(seen_on, key=lambda name: (seen_on[name], name))
+            self.platform_at = seen_on.pop(self.platform)
+            self.other_platforms = seen_on or None
 
 
 def fresh_after(look: Looks, ts: int) -> int:
@@ -200,11 +241,17 @@ def _within(buckets: dict[int, int], kind: int, first: int, last: int) -> int:
     return sum(packed // kind % _SPAN for slot, packed in buckets.items() if first <= slot <= last)
 
 
-def _add(buckets: dict[int, int], slot: int, kind: int, kept: int) -> None:
-    newest = max(buckets, default=slot)
-    if slot <= newest - kept:
-        return
-    buckets[slot] = buckets.get(slot, 0) + kind
-    if slot > newest and len(buckets) > 4:
-        for old in [s for s in buckets if s <= slot - kept]:
-            del buckets[old]
+def _slots(earlier: Flat, newest: int, counts: int) -> dict[int, int]:
+    found = dict(zip(earlier[::2], earlier[1::2], strict=True))
+    if newest >= 0:
+        found[newest] = counts
+    return found
+
+
+def _sum(own: dict[int, int], more: dict[int, int], kept: int) -> tuple[int, int, Flat]:
+    """The newest slot, its counts, and those of the `kept` - 1 slots before it."""
+    for slot, counts in more.items():
+        own[slot] = own.get(slot, 0) + counts
+    newest = max(own, default=-1)
+    earlier = sorted(each for each in own.items() if newest - kept < each[0] < newest)
+    return newest, own.get(newest, 0), tuple(number for each in earlier for number in each)

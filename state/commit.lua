@@ -1,75 +1,82 @@
 -- Commit one shard, all or nothing, on condition that owner and version are still what the caller knows.
 -- KEYS[1] = {app:sNN}:meta. ARGV: owner, version, clock, watermark, seq, trim, trimmed_to, scan_from, user_ttl_s,
--- watch_ttl_s, watch_limit, audience_limit, then the counts of marks, users, due timers, ended timers, watchers, ended
--- watchers, items, entries, who joins and who leaves an audience, calls, ended calls, fields of the census, ended
--- ones, then those in that order.
+-- watch_ttl_s, watch_limit, audience_limit, then the change: one MessagePack array (`change_of` in redis_change.py), and all
+-- blobs of it in one string, of which it has the sizes. For every argument costs the caller more than what is in it, and
+-- cmsgpack knows no binary values.
 local meta = redis.call('HMGET', KEYS[1], 'owner', 'version')
 if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then
   return 0
 end
 local prefix = string.sub(KEYS[1], 1, -5)
-local counted = 12
-local at = counted + 15
+local user_ttl, watch_ttl = ARGV[9], ARGV[10]
+local watch_limit, audience_limit = tonumber(ARGV[11]), tonumber(ARGV[12])
+local marks, users, user_sizes, due, ended, watchers, unwatch, items, item_sizes, entry_sizes, joins, leaves, calls,
+  call_sizes, over, counted, counted_sizes, uncounted = unpack(cmsgpack.unpack(ARGV[13]))
+local blobs, taken = ARGV[14], 0
 
-local function each_chunk(which, width, command, key)
-  local values = tonumber(ARGV[counted + which]) * width
-  local first = at
-  while values > 0 do
-    local size = math.min(values, 1000 * width)
-    redis.call(command, key, unpack(ARGV, first, first + size - 1))
-    first = first + size
-    values = values - size
-  end
-  at = first
+local function next_blob(size)
+  taken = taken + size
+  return string.sub(blobs, taken - size + 1, taken)
 end
 
-local function each(which, width, work)
-  for _ = 1, tonumber(ARGV[counted + which]) do
-    work(ARGV[at], ARGV[at + 1], ARGV[at + 2])
-    at = at + width
+local function in_chunks(command, key, values)
+  for first = 1, #values, 2000 do
+    redis.call(command, key, unpack(values, first, math.min(first + 1999, #values)))
   end
 end
 
-each_chunk(1, 2, 'HSET', prefix .. 'marks')
-each(2, 2, function(user, blob)
-  redis.call('SET', prefix .. 'u:' .. user, blob, 'EX', ARGV[9])
-end)
-each_chunk(3, 2, 'ZADD', prefix .. 'timers')
-each_chunk(4, 1, 'ZREM', prefix .. 'timers')
-each(5, 3, function(sku, when, user)
+in_chunks('HSET', prefix .. 'marks', marks)
+for number, user in ipairs(users) do
+  redis.call('SET', prefix .. 'u:' .. user, next_blob(user_sizes[number]), 'EX', user_ttl)
+end
+in_chunks('ZADD', prefix .. 'timers', due)
+in_chunks('ZREM', prefix .. 'timers', ended)
+for sku, seen in pairs(watchers) do
   local key = prefix .. 'w:' .. sku
-  redis.call('ZADD', key, 'GT', when, user)
-  redis.call('EXPIRE', key, ARGV[10])
-  local surplus = redis.call('ZCARD', key) - tonumber(ARGV[11])
+  for user, at in pairs(seen) do
+    redis.call('ZADD', key, 'GT', at, user)
+  end
+  redis.call('EXPIRE', key, watch_ttl)
+  local surplus = redis.call('ZCARD', key) - watch_limit
   if surplus > 0 then
     redis.call('ZREMRANGEBYRANK', key, 0, surplus - 1)
   end
-end)
-each(6, 2, function(sku, user)
-  redis.call('ZREM', prefix .. 'w:' .. sku, user)
-end)
-each(7, 2, function(sku, blob)
-  redis.call('SET', prefix .. 'i:' .. sku, blob, 'EX', ARGV[9])
-end)
+end
+for _, gone in ipairs(unwatch) do
+  redis.call('ZREM', prefix .. 'w:' .. gone[1], gone[2])
+end
+for number, sku in ipairs(items) do
+  redis.call('SET', prefix .. 'i:' .. sku, next_blob(item_sizes[number]), 'EX', user_ttl)
+end
 local trim = tonumber(ARGV[6])
 if trim > 0 then
   redis.call('LTRIM', prefix .. 'outbox', trim, -1)
 end
-each_chunk(8, 1, 'RPUSH', prefix .. 'outbox')
-each(9, 2, function(audience, user)
-  local key = prefix .. 'a:' .. audience
-  if redis.call('ZCARD', key) < tonumber(ARGV[12]) then
-    redis.call('ZADD', key, 0, user)
+local entries = {}
+for number, size in ipairs(entry_sizes) do
+  entries[number] = next_blob(size)
+end
+in_chunks('RPUSH', prefix .. 'outbox', entries)
+for _, joined in ipairs(joins) do
+  local key = prefix .. 'a:' .. joined[1]
+  if redis.call('ZCARD', key) < audience_limit then
+    redis.call('ZADD', key, 0, joined[2])
   end
-  redis.call('EXPIRE', key, ARGV[9])
-end)
-each(10, 2, function(audience, user)
-  redis.call('ZREM', prefix .. 'a:' .. audience, user)
-end)
-each_chunk(11, 2, 'HSET', prefix .. 'calls')
-each_chunk(12, 1, 'HDEL', prefix .. 'calls')
-each_chunk(13, 2, 'HSET', prefix .. 'census')
-each_chunk(14, 1, 'HDEL', prefix .. 'census')
+  redis.call('EXPIRE', key, user_ttl)
+end
+for _, left in ipairs(leaves) do
+  redis.call('ZREM', prefix .. 'a:' .. left[1], left[2])
+end
+for number, name in ipairs(calls) do
+  redis.call('HSET', prefix .. 'calls', name, next_blob(call_sizes[number]))
+end
+in_chunks('HDEL', prefix .. 'calls', over)
+local fields = {}
+for number, field in ipairs(counted) do
+  fields[2 * number - 1], fields[2 * number] = field, next_blob(counted_sizes[number])
+end
+in_chunks('HSET', prefix .. 'census', fields)
+in_chunks('HDEL', prefix .. 'census', uncounted)
 redis.call('HSET', KEYS[1], 'version', ARGV[2] + 1, 'clock', ARGV[3], 'watermark', ARGV[4], 'seq', ARGV[5],
   'trimmed_to', ARGV[7], 'scan_from', ARGV[8])
 return 1

@@ -5,17 +5,23 @@ Check-in days are bits, of which bit 0 is `last_day`: the same in whatever order
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
-from xxhash import xxh3_64_digest
+
+from state import marks
+from state.marks import mark_of
 
 KEPT_DAYS = 62  # what fits into an integer of MessagePack
-LIKED_LIMIT = 32
+LIKED_LIMIT = 64  # targets
 _ALL_DAYS = (1 << KEPT_DAYS) - 1
-_MARK_BYTES = 8
 
 
 class Community(Struct, array_like=True, gc=False):
-    """`praised`: check-in days of a streak that was told; `liked`: marks of the last rungs told, by target."""
+    """`praised`: check-in days of a streak that was told.
+
+    `liked`: marks (state/marks.py) of the last rung told of each target.
+    """
 
     followed_at: int = -1
     last_day: int = -1
@@ -49,12 +55,12 @@ class Community(Struct, array_like=True, gc=False):
             self.praised |= self._bit(day)
 
     def knows_liked(self, target: str, rung: int) -> bool:
-        mark = _mark(target, rung)
-        liked = self.liked
-        return any(liked[at : at + _MARK_BYTES] == mark for at in range(0, len(liked), _MARK_BYTES))
+        return bool(self.liked) and _rung_of(target, rung) in marks.each(self.liked)
 
-    def note_liked(self, target: str, rung: int) -> None:
-        self.liked = (self.liked + _mark(target, rung))[-_MARK_BYTES * LIKED_LIMIT :]
+    def note_liked(self, target: str, rung: int, below: Iterable[int] = ()) -> None:
+        """A target that is spoken of is remembered for longer; nothing is asked of the rungs `below` any more."""
+        lower = [_rung_of(target, each) for each in below]
+        self.liked = marks.note(self.liked, _rung_of(target, rung), LIKED_LIMIT, instead_of=lower)
 
     def unite(self, other: Community) -> None:
         """Two ids are one person: days and shares of both, and what was told to either was told."""
@@ -65,10 +71,7 @@ class Community(Struct, array_like=True, gc=False):
         self.praised |= other.praised << back & _ALL_DAYS
         self.shares += other.shares
         self.shares_told = max(self.shares_told, other.shares_told)
-        marks = [other.liked[at : at + _MARK_BYTES] for at in range(0, len(other.liked), _MARK_BYTES)]
-        self.liked = (b"".join(mark for mark in marks if mark not in self.liked) + self.liked)[
-            -_MARK_BYTES * LIKED_LIMIT :
-        ]
+        self.liked = marks.unite(self.liked, other.liked, LIKED_LIMIT)
 
     def _reach(self, day: int) -> None:
         """Let the bits begin at `day` if that is later."""
@@ -83,5 +86,5 @@ class Community(Struct, array_like=True, gc=False):
         return 1 << back if 0 <= back < KEPT_DAYS else 0
 
 
-def _mark(target: str, rung: int) -> bytes:
-    return xxh3_64_digest(f"{rung} {target}".encode())
+def _rung_of(target: str, rung: int) -> bytes:
+    return mark_of(f"{rung} {target}")

@@ -7,11 +7,11 @@ from typing import Any, get_args
 from xxhash import xxh3_64_digest
 
 from state import events, lifecycle
-from state.folding import CHANGED, DUPLICATE, Applied, FoldParams, Folds
+from state.folding import CHANGED, DUPLICATE, Applied, Fold, FoldParams, Folds
 from state.folds import clicks, community, context, customers, engagement, letters, orders, points, service
 from state.folds.patterns import follow
 from state.letters import LinkAsked, ReferralPaid, ReferralUndone, Referred, UserMoved
-from state.user import SEEN_BYTES, User
+from state.user import MARK_BYTES, SEEN_BYTES, User
 
 _FOLDS: Folds = {
     **clicks.FOLDS,
@@ -40,31 +40,38 @@ _TOPIC: dict[type, bytes] = {
     },
     **dict.fromkeys(_BETWEEN_USERS, bytes(([*events.TOPICS].index("letters"),))),
 }
+# Looked up once an event: topic, is it a sign of life, is it a visit, how it is folded.
+_KINDS: dict[type, tuple[bytes, bool, bool, Fold | None]] = {
+    kind: (topic, kind not in _NO_SIGN_OF_LIFE, kind in _VISITS, _FOLDS.get(kind))
+    for kind, topic in _TOPIC.items()
+}
 
 
 def apply(user: User, event: Any, params: FoldParams) -> Applied:
     """Fold `event` into `user`, once: a repeated event_id changes nothing."""
     kind = event.__class__
-    mark = xxh3_64_digest(_TOPIC[kind] + event.event_id.encode())
+    topic, is_sign_of_life, is_visit, fold = _KINDS[kind]
+    mark = xxh3_64_digest(topic + event.event_id.encode())
     seen = user.seen
-    if mark in seen or user.erased_at is not None:
+    if seen.rfind(mark) >= 0 or user.erased_at is not None:  # `in` takes twice as long
         return DUPLICATE
-    user.seen = (seen + mark)[-SEEN_BYTES:]
-    ts = event.ts
-    if kind not in _NO_SIGN_OF_LIFE:
-        if user.last_seen_at is None or ts > user.last_seen_at:
+    user.seen = seen + mark if len(seen) < SEEN_BYTES else seen[MARK_BYTES:] + mark
+    if is_sign_of_life:
+        ts = event.ts
+        if user.last_seen_at is None:
+            user.first_seen_at = user.last_seen_at = ts
+        elif ts > user.last_seen_at:
             user.last_seen_at = ts
-        if user.first_seen_at is None or ts < user.first_seen_at:
+        elif user.first_seen_at is None or ts < user.first_seen_at:
             user.first_seen_at = ts
-        if kind in _VISITS:
+        if is_visit:
             user.activity.visit(ts, event.platform)
-            if user.lifecycle.stage == "declining":
+            if user.own_lifecycle is not None and user.own_lifecycle.stage == "declining":
                 lifecycle.note_visit(user, ts)
-    fold = _FOLDS.get(kind)
     applied = CHANGED if fold is None else fold(user, event, params) or CHANGED
-    parts = params.patterns.parts
-    if kind in parts:
-        follow(user, event, parts[kind], params.patterns)
+    patterns = params.patterns
+    if kind in patterns.parts:
+        follow(user, event, patterns.parts[kind], patterns)
     return applied
 
 

@@ -50,4 +50,5 @@ DUPLICATE = Applied(False)
 CHANGED = Applied(True)
 BOUGHT = Applied(True, bought=True)
 
-Folds = Mapping[type, Callable[[User, Any, FoldParams], Applied | None]]
+Fold = Callable[[User, Any, FoldParams], Applied | None]
+Folds = Mapping[type, Fold]

@@ -19,15 +19,19 @@ def interests(user: User) -> dict[str, int]:
 
 
 def interest_in(user: User, sku: str) -> tuple[str, int] | None:
-    """Why a SKU matters to this user, strongest first (`cart`, `favourite`, `viewed`), and since when."""
+    """Why a SKU matters to this user, strongest first (`cart`, `favourite`, `viewed`), and since when.
+
+    What she has bought since is settled.
+    """
+    bought = bought_at(user, sku)
     line = None if user.own_cart is None else user.own_cart.lines.get(sku)
-    if line is not None:
+    if line is not None and line.added_at > bought:
         return "cart", line.added_at
     marked_at = None if user.own_favourites is None else user.own_favourites.skus.get(sku)
-    if marked_at is not None:
+    if marked_at is not None and marked_at > bought:
         return "favourite", marked_at
     viewed = user.activity.viewed.get(sku)
-    return None if viewed is None else ("viewed", viewed.at)
+    return None if viewed is None or viewed.at <= bought else ("viewed", viewed.at)
 
 
 def bought_at(user: User, sku: str) -> int:

@@ -59,7 +59,7 @@ class Opened(Struct):
 class Commit(Struct):
     """One atomic change of a shard, on condition that (`owner`, `version`) are still what the caller knows.
 
-    `users`: packed blobs by id. `timers`: due time by user id, None removes. `watchers`: (sku, user, at), and
+    `users`: packed blobs by id. `timers`: due time by user id, None removes. `watchers`: by SKU and user since when,
     `unwatch`: (sku, user) who no longer is one. `joins` and `leaves`: (audience, user). `calls`: what is called out to
     many and is not over, by name, None removes; `census`: counters of buyers and cut points, likewise. `trim`: how many
     entries leave the head of the outbox.
@@ -72,7 +72,7 @@ class Commit(Struct):
     watermark: int = -1
     users: dict[str, Blob] = {}
     timers: dict[str, int | None] = {}
-    watchers: list[tuple[str, str, int]] = []
+    watchers: dict[str, dict[str, int]] = {}
     unwatch: list[tuple[str, str]] = []
     joins: list[tuple[str, str]] = []
     leaves: list[tuple[str, str]] = []
@@ -91,6 +91,12 @@ class Ledger(Protocol):
 
     def prepare(self, shards: int, layout: int) -> None:
         """Record the shape of the state at first start; raise LedgerError if it is another one."""
+
+    def stanzas(self) -> dict[str, str]:
+        """Settings that rules have had, by "rule:number" (triggers/stanzas.py)."""
+
+    def keep_stanzas(self, new: Mapping[str, str], over: Sequence[str]) -> None:
+        """Forget those `over`, and keep the new ones where nothing is kept yet."""
 
     def open(self, shard: int, owner: str, publisher: str = "") -> Opened:
         """Become the owner: the random token fences every earlier owner's commits."""
@@ -116,8 +122,8 @@ class Ledger(Protocol):
     def load_timers(self, shard: int, after: int, limit: int) -> list[tuple[int, str]]:
         """The next timers due later than `after`, in order: `limit` of them and all tied with the last."""
 
-    def load_watchers(self, shard: int, sku: str, limit: int) -> list[str]:
-        """Users who lately watched a SKU, the latest first."""
+    def load_watchers(self, asked: Sequence[tuple[int, str]], limit: int) -> list[list[str]]:
+        """By (shard, SKU): users who lately watched it, the latest first."""
 
     def load_audience(self, shard: int, audience: str, after: str, limit: int) -> list[str]:
         """The next users of an audience by id, from the one after `after`; "" is before all."""

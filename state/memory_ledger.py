@@ -41,6 +41,7 @@ class MemoryLedger:
         self._shards: dict[int, _Shard] = {}
         self._answers: list[bool] = []
         self._recorded: dict[str, str] = {}
+        self._stanzas: dict[str, str] = {}
 
     def dangers(self) -> list[str]:
         return []  # who chooses it knows that it forgets
@@ -57,9 +58,16 @@ class MemoryLedger:
     def record(self, origin: Mapping[str, str]) -> None:
         self._recorded = {**origin, **self._recorded}
 
+    def stanzas(self) -> dict[str, str]:
+        return dict(self._stanzas)
+
+    def keep_stanzas(self, new: Mapping[str, str], over: Sequence[str]) -> None:
+        kept = {name: text for name, text in self._stanzas.items() if name not in over}
+        self._stanzas = {**new, **kept}
+
     def peek(self, shard: int) -> Opened:
         kept = self._shard(shard)
-        return Opened(kept.version, dict(kept.marks), scan_from=kept.scan_from)
+        return Opened(kept.version, dict(kept.marks), watermark=kept.watermark, scan_from=kept.scan_from)
 
     def load_census(self, shard: int, field: str) -> Blob | None:
         return self._shard(shard).census.get(field)
@@ -88,8 +96,8 @@ class MemoryLedger:
         kept.items.update(commit.items)
         for user_id, due in commit.timers.items():
             self._set_timer(kept, user_id, due)
-        for sku, user_id, at in commit.watchers:
-            self._watch(kept, sku, user_id, at)
+        for sku, seen in commit.watchers.items():
+            self._watch(kept.watchers.setdefault(sku, {}), seen)
         for sku, user_id in commit.unwatch:
             kept.watchers.get(sku, {}).pop(user_id, None)
         for audience, user_id in commit.joins:
@@ -127,9 +135,9 @@ class MemoryLedger:
             last += 1
         return timers[first:last]
 
-    def load_watchers(self, shard: int, sku: str, limit: int) -> list[str]:
-        watchers = self._shard(shard).watchers.get(sku, {})
-        return sorted(watchers, key=lambda user: (-watchers[user], user))[:limit]
+    def load_watchers(self, asked: Sequence[tuple[int, str]], limit: int) -> list[list[str]]:
+        found = [self._shard(shard).watchers.get(sku, {}) for shard, sku in asked]
+        return [sorted(seen, key=lambda user: (-seen[user], user))[:limit] for seen in found]
 
     def load_audience(self, shard: int, audience: str, after: str, limit: int) -> list[str]:
         members = self._shard(shard).audiences.get(audience, [])
@@ -169,10 +177,10 @@ class MemoryLedger:
             kept.due[user_id] = due
             insort(kept.timers, (due, user_id))
 
-    def _watch(self, kept: _Shard, sku: str, user_id: str, at: int) -> None:
-        watchers = kept.watchers.setdefault(sku, {})
-        watchers[user_id] = max(at, watchers.get(user_id, at))
-        if len(watchers) > self._watchers_per_sku:
+    def _watch(self, watchers: dict[str, int], seen: Mapping[str, int]) -> None:
+        for user_id, at in seen.items():
+            watchers[user_id] = max(at, watchers.get(user_id, at))
+        while len(watchers) > self._watchers_per_sku:
             del watchers[min(watchers, key=lambda user: (watchers[user], user))]
 
     def _join(self, members: list[str], user_id: str) -> None:

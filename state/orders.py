@@ -194,8 +194,7 @@ class Orders(Struct, array_like=True, gc=False):
         for day, amount in order.refunds.items():
             rfm.add_amount(days.start(day), amount, days)
         if order.counted_at is not None:
-            rfm.remove_order(order.counted_at, days)
-            rfm.add_amount(order.counted_at, -order.total, days)
+            rfm.remove_order(order.counted_at, order.total, days)
             self._recall(order.counted_at, rfm, days, on_placed=on_placed)
 
     def _standing(self) -> list[Order]:

@@ -11,6 +11,7 @@ from state.contact import Contact
 from state.folding import FoldParams
 from state.membership import Membership
 from state.predict import PredictParams, alive_at, fit_of, no_purchase_at, rhythm_of
+from state.replies import CLICKED, DELIVERED, OPENED, Replies
 from state.rfm import WINDOWS_DAYS, Rfm
 from state.scores import scores_of, values_of
 from state.segments import flags_of, group_of, segment_name
@@ -39,7 +40,7 @@ def profile(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
         "tags": {},
         "predictions": _predictions(user, now, fold.predict),
         "consent": {channel: consent.granted for channel, consent in sorted(contact.consent.items())},
-        "recent_triggers": _recent_triggers(contact),
+        "recent_triggers": _recent_triggers(contact, user.own_replies),
         "aliases": sorted(user.own_ties.aliases) if user.own_ties is not None else [],
     }
 
@@ -108,12 +109,25 @@ def _cart(user: User) -> dict[str, Any]:
     return {"changed_at": _iso(cart.changed_at), "lines": lines}
 
 
-def _recent_triggers(contact: Contact) -> list[dict[str, Any]]:
-    """What was sent, the newest first."""
-    return [
-        {"id": sent.id, "rule": sent.rule, "at": iso(sent.at), "channel": sent.channel or None}
-        for sent in reversed(contact.sent)
-    ]
+def _recent_triggers(contact: Contact, replies: Replies | None) -> list[dict[str, Any]]:
+    """What was sent, the newest first; whether it was opened and clicked is null where nothing was heard of it."""
+    told = []
+    for sent in reversed(contact.sent):
+        if sent.ghost:
+            continue
+        signs = (replies.signs_of(sent.id) if replies else None) or 0
+        heard = signs & (DELIVERED | OPENED | CLICKED)
+        told.append(
+            {
+                "id": sent.id,
+                "rule": sent.rule,
+                "at": iso(sent.at),
+                "channel": sent.channel or None,
+                "opened": bool(signs & OPENED) if heard else None,
+                "clicked": bool(signs & CLICKED) if heard else None,
+            }
+        )
+    return told
 
 
 def _iso(ts: int | None) -> str | None:

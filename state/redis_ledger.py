@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,21 +17,19 @@ import msgspec
 import redis
 
 from state.ledger import Blob, Commit, Entry, LedgerError, Opened, shape_problems
+from state.redis_change import change_of
+from state.redis_guard import Guard, StoreUnavailable
 from state.redis_safety import refused
+
+__all__ = ["RedisLedger", "StoreUnavailable"]
 
 _HERE = Path(__file__).parent
 _SAFETY_SECONDS = 10.0  # so often a running process looks whether Redis is still safe
-_WAIT_MENDS = frozenset(
-    {"LOADING", "READONLY", "OOM", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS"}
-    | {"NOSCRIPT"}  # a restarted Redis has forgotten our scripts: opening the shards again brings them
-)
 
-_pack_entry = msgspec.msgpack.Encoder().encode
+# Opening a shard writes the one, the first round the other; who is counted there is a user.
+_WRITTEN_ALWAYS = ("meta", "census")
+
 _unpack_entry = msgspec.msgpack.Decoder(Entry).decode
-
-
-class StoreUnavailable(Exception):
-    """Redis did not answer, or will not take writes now; what was sent may or may not have happened."""
 
 
 class RedisLedger:
@@ -71,18 +68,18 @@ class RedisLedger:
         return f"{{{self._app}:s{shard:02d}}}:"
 
     def dangers(self) -> list[str]:
-        with _Guard():
+        with Guard():
             return refused(self._client, self._accepted_risks)
 
     def recorded(self) -> dict[str, str]:
-        with _Guard():
+        with Guard():
             shape = cast("bytes | None", self._client.get(self._shape))
             origin = cast("dict[bytes, bytes]", self._client.hgetall(self._origin))
         told = dict(part.split("=", 1) for part in (shape or b"").decode().split())
         return told | {name.decode(): value.decode() for name, value in origin.items()}
 
     def prepare(self, shards: int, layout: int) -> None:
-        with _Guard():
+        with Guard():
             self._refuse_unsafe()
             self._client.set(self._shape, f"shards={shards} layout={layout}", nx=True)
         problems = shape_problems(self.recorded(), shards, layout)
@@ -90,31 +87,50 @@ class RedisLedger:
             raise LedgerError(f"the state in Redis under app {self._app!r}: {'; '.join(problems)}")
 
     def record(self, origin: Mapping[str, str]) -> None:
-        with _Guard():
+        with Guard():
             for name, value in origin.items():
                 self._client.hsetnx(self._origin, name, value)
 
+    def stanzas(self) -> dict[str, str]:
+        with Guard():
+            kept = cast("dict[bytes, bytes]", self._client.hgetall(self._stanzas))
+        return {name.decode(): text.decode() for name, text in kept.items()}
+
+    def keep_stanzas(self, new: Mapping[str, str], over: Sequence[str]) -> None:
+        with Guard(), self._client.pipeline() as pipe:
+            for name in over:
+                pipe.hdel(self._stanzas, name)
+            for name, text in new.items():
+                pipe.hsetnx(self._stanzas, name, text)
+            pipe.execute()
+
     def peek(self, shard: int) -> Opened:
         prefix = self.prefix(shard)
-        with _Guard():
+        with Guard():
             marks = cast("dict[bytes, bytes]", self._client.hgetall(prefix + "marks"))
-            version, scan_from = cast(
-                "list[bytes | None]", self._client.hmget(prefix + "meta", ["version", "scan_from"])
+            version, scan_from, watermark = cast(
+                "list[bytes | None]",
+                self._client.hmget(prefix + "meta", ["version", "scan_from", "watermark"]),
             )
-        return Opened(int(version or 0), _offsets(marks), scan_from=int(scan_from or -1))
+        return Opened(
+            int(version or 0),
+            _offsets(marks),
+            watermark=-1 if watermark is None else int(watermark),
+            scan_from=int(scan_from or -1),
+        )
 
     def in_use(self) -> set[int]:
         found = set()
         start = f"{{{self._app}:s"
-        with _Guard():
+        with Guard():
             for key in self._client.scan_iter(match=f"{start}*", count=1000):
                 number, _, name = key.decode().removeprefix(start).partition("}:")
-                if name != "meta":  # opening a shard writes one
+                if name not in _WRITTEN_ALWAYS:
                     found.add(int(number))
         return found
 
     def open(self, shard: int, owner: str, publisher: str = "") -> Opened:
-        with _Guard():
+        with Guard():
             self._refuse_unsafe()
             self._sha = self._client.script_load(self._commit_text)  # a restarted Redis has forgotten it
             raw = cast("list[Any]", self._open(keys=[self.prefix(shard) + "meta"], args=[owner, publisher]))
@@ -134,33 +150,13 @@ class RedisLedger:
         )
 
     def begin_commit(self, shard: int, commit: Commit) -> None:
-        args: list[Any] = [commit.owner, commit.version, commit.clock, commit.watermark]
-        args += [commit.seq, commit.trim, commit.trimmed_to, commit.scan_from]
-        due = {user: at for user, at in commit.timers.items() if at is not None}
-        ended = [user for user, at in commit.timers.items() if at is None]
-        called, over = _split(commit.calls)
-        counted, uncounted = _split(commit.census)
-        args += [self._ttl, self._watch_ttl, self._watch_limit, self._audience_limit]
-        args += [len(commit.marks), len(commit.users), len(due), len(ended)]
-        args += [len(commit.watchers), len(commit.unwatch), len(commit.items), len(commit.outbox)]
-        args += [len(commit.joins), len(commit.leaves), len(called), len(over), len(counted), len(uncounted)]
-        for pair in chain(commit.marks.items(), commit.users.items()):
-            args += pair
-        for name, at in due.items():
-            args += (at, name)
-        args += ended
-        for sku, name, at in commit.watchers:
-            args += (sku, at, name)
-        for pair in chain(commit.unwatch, commit.items.items()):
-            args += pair
-        args += [_pack_entry(entry) for entry in commit.outbox]
-        for pair in chain(commit.joins, commit.leaves, called.items()):
-            args += pair
-        args += over
-        for pair in counted.items():
-            args += pair
-        args += uncounted
-        with _Guard():
+        args = (
+            *(commit.owner, commit.version, commit.clock, commit.watermark, commit.seq, commit.trim),
+            *(commit.trimmed_to, commit.scan_from),
+            *(self._ttl, self._watch_ttl, self._watch_limit, self._audience_limit),
+            *change_of(commit),
+        )
+        with Guard():
             if self._pipe is None:
                 self._pipe = self._client.connection_pool.get_connection()
             packed = self._pipe.pack_command("EVALSHA", self._sha, 1, self.prefix(shard) + "meta", *args)
@@ -171,7 +167,7 @@ class RedisLedger:
         answers = []
         begun, self._begun = self._begun, 0
         try:
-            with _Guard():
+            with Guard():
                 for _ in range(begun):
                     answers.append(self._pipe.read_response() == 1)  # noqa: PERF401 - a failure must not lose the rest
                 if time.monotonic() - self._safe_at >= _SAFETY_SECONDS:
@@ -186,7 +182,7 @@ class RedisLedger:
         self._drop_pipe()
 
     def owners(self, shards: Sequence[int]) -> list[str]:
-        with _Guard():
+        with Guard():
             pipe = self._client.pipeline(transaction=False)
             for shard in shards:
                 pipe.hget(self.prefix(shard) + "meta", "owner")
@@ -200,7 +196,7 @@ class RedisLedger:
 
     def load_timers(self, shard: int, after: int, limit: int) -> list[tuple[int, str]]:
         key = self.prefix(shard) + "timers"
-        with _Guard():
+        with Guard():
             found = cast(
                 "Any", self._client.zrangebyscore(key, f"({after}", "+inf", 0, limit, withscores=True)
             )
@@ -210,24 +206,27 @@ class RedisLedger:
                 found = [timer for timer in found if timer[1] < last] + list(ties)
         return [(int(due), user.decode()) for user, due in found]
 
-    def load_watchers(self, shard: int, sku: str, limit: int) -> list[str]:
-        with _Guard():
-            found = cast("Any", self._client.zrevrange(f"{self.prefix(shard)}w:{sku}", 0, limit - 1))
-        return [user.decode() for user in found]
+    def load_watchers(self, asked: Sequence[tuple[int, str]], limit: int) -> list[list[str]]:
+        with Guard():
+            pipe = self._client.pipeline(transaction=False)
+            for shard, sku in asked:
+                pipe.zrevrange(f"{self.prefix(shard)}w:{sku}", 0, limit - 1)
+            found = pipe.execute()
+        return [[user.decode() for user in users] for users in found]
 
     def load_audience(self, shard: int, audience: str, after: str, limit: int) -> list[str]:
         first = f"({after}" if after else "-"
-        with _Guard():
+        with Guard():
             key = f"{self.prefix(shard)}a:{audience}"
             found = cast("Any", self._client.zrangebylex(key, first, "+", 0, limit))
         return [user.decode() for user in found]
 
     def load_census(self, shard: int, field: str) -> Blob | None:
-        with _Guard():
+        with Guard():
             return cast("Blob | None", self._client.hget(self.prefix(shard) + "census", field))
 
     def claim(self, shard: int, key: str, claimant: str, limit: int) -> bool:
-        with _Guard():
+        with Guard():
             name = f"{self.prefix(shard)}claim:{key}"
             return bool(self._claim(keys=[name], args=[claimant, limit, self._watch_ttl]))
 
@@ -243,6 +242,10 @@ class RedisLedger:
     def _origin(self) -> str:
         return f"{{{self._app}}}:origin"
 
+    @property
+    def _stanzas(self) -> str:
+        return f"{{{self._app}}}:stanzas"
+
     def _refuse_unsafe(self) -> None:
         found = refused(self._client, self._accepted_risks)
         if found:
@@ -252,7 +255,7 @@ class RedisLedger:
     def _mget(self, keys: list[str]) -> list[Blob | None]:
         if not keys:
             return []
-        with _Guard():
+        with Guard():
             return cast("list[Blob | None]", self._client.mget(keys))
 
     def _drop_pipe(self) -> None:
@@ -270,30 +273,6 @@ def _by_name(blobs: Mapping[bytes, Blob]) -> dict[str, Blob]:
     return {name.decode(): blob for name, blob in blobs.items()}
 
 
-def _split(changes: Mapping[str, Blob | None]) -> tuple[dict[str, Blob], list[str]]:
-    """What is set, and what is removed."""
-    kept = {name: blob for name, blob in changes.items() if blob is not None}
-    return kept, [name for name, blob in changes.items() if blob is None]
-
-
 def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:
     """What HGETALL answers inside a script."""
     return dict(zip(flat[::2], flat[1::2], strict=True))
-
-
-class _Guard:
-    """Turns what redis-py raises into StoreUnavailable where waiting may mend it, LedgerError where not."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):
-            raise StoreUnavailable(f"Redis: {error}") from error
-        if isinstance(error, redis.ResponseError):
-            # redis-py cuts the code off where it has a class for it.
-            code = error.status_code or str(error).partition(" ")[0]
-            text = str(error) if str(error).startswith(code) else f"{code} {error}"
-            if code in _WAIT_MENDS:
-                raise StoreUnavailable(f"Redis: {text}") from error
-            raise LedgerError(f"Redis: {text}") from error

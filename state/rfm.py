@@ -39,17 +39,20 @@ class Rfm(Struct, array_like=True, gc=False):
         if self.last_order_at is None or ts > self.last_order_at:
             self.last_order_at = ts
         day = days.of(ts)
-        if self.orders_by_day.get(day, 0) <= 0:
+        if day not in self.orders_by_day:
             self.purchase_days += 1
         self._add(self.orders_by_day, day, 1)
         self.add_amount(ts, amount, days)
 
-    def remove_order(self, ts: int, days: Days) -> None:
-        """Undo the count of an order that was cancelled after it counted; its money goes by `add_amount`."""
+    def remove_order(self, ts: int, amount: int, days: Days) -> None:
+        """Undo what an order has counted. Of a day that has left the buckets only the sums for life know it."""
         self.orders -= 1
+        self.net_amount -= amount
         day = days.of(ts)
-        self._add(self.orders_by_day, day, -1)
-        if self.orders_by_day.get(day, 0) <= 0:
+        if day in self.orders_by_day:
+            self._add(self.orders_by_day, day, -1)
+            self._add(self.net_by_day, day, -amount)
+        if day not in self.orders_by_day:
             self.purchase_days = max(self.purchase_days - 1, 0)
         self.purchase_days = min(self.purchase_days, self.orders)
 

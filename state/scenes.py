@@ -5,12 +5,17 @@ A call that is over makes room when a later one is heard; of those that are not,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
+from state import marks
 from state.calendar import DAY
+from state.marks import mark_of
 
 ALERTS_LIMIT = 8
 STAGES_LIMIT = 8
+MADE_ROOM_LIMIT = 64
 STAGES_KEPT = 30 * DAY  # a stage that is over, as the campaign's next one asks when the campaign began
 
 
@@ -24,6 +29,14 @@ class HeardAlert(Struct, array_like=True, gc=False):
     starts_at: int
     ends_at: int
     settled: bool = False
+
+    @property
+    def done(self) -> bool:
+        return self.settled
+
+    @property
+    def mark(self) -> bytes:
+        return mark_of(self.id)
 
 
 class HeardStage(Struct, array_like=True, gc=False):
@@ -45,11 +58,20 @@ class HeardStage(Struct, array_like=True, gc=False):
     def name(self) -> tuple[str, str, int]:
         return self.campaign, self.stage, self.starts_at
 
+    @property
+    def done(self) -> bool:
+        return bool(self.told)
+
+    @property
+    def mark(self) -> bytes:
+        return mark_of(f"{self.starts_at} {self.stage} {self.campaign}")
+
 
 class Scenes(Struct, array_like=True, gc=False):
     """`region` and `interested`: the audiences in which the user is listed (state/audience.py).
 
     `called_to`: the number of the latest call of the shard that reached the user before the walk through the audience.
+    `made_room`: marks (state/marks.py) of alerts and stages that were done with, but not over as they made room.
     """
 
     alerts: list[HeardAlert] = []
@@ -57,12 +79,17 @@ class Scenes(Struct, array_like=True, gc=False):
     region: str | None = None
     interested: bool = False
     called_to: int = -1
+    made_room: bytes = b""
 
     def hear_alert(self, heard: HeardAlert) -> bool:
         """False if it is known, or over."""
         if heard.ends_at <= heard.at or any(alert.id == heard.id for alert in self.alerts):
             return False
-        self.alerts = _alerts([*self.alerts, heard])
+        if self._made_room(heard):
+            return False
+        known = [*self.alerts, heard]
+        self.alerts = _alerts(known)
+        self._note_gone(known, self.alerts)
         return True
 
     def hear_stage(self, heard: HeardStage) -> bool:
@@ -72,9 +99,11 @@ class Scenes(Struct, array_like=True, gc=False):
                 is_new = (known.ends_at, known.audience) != (heard.ends_at, heard.audience)
                 known.ends_at, known.audience = heard.ends_at, heard.audience
                 return is_new
-        if heard.ends_at <= heard.at:
+        if heard.ends_at <= heard.at or self._made_room(heard):
             return False
-        self.stages = _stages([*self.stages, heard])
+        stages = [*self.stages, heard]
+        self.stages = _stages(stages)
+        self._note_gone(stages, self.stages)
         return True
 
     def stage(self, campaign: str, stage: str, starts_at: int) -> HeardStage | None:
@@ -94,7 +123,10 @@ class Scenes(Struct, array_like=True, gc=False):
         for alert in other.alerts:
             own = alerts.setdefault(alert.id, alert)
             own.at, own.settled = min(own.at, alert.at), own.settled or alert.settled
-        self.alerts = _alerts([*alerts.values()])
+        self.made_room = marks.unite(self.made_room, other.made_room, MADE_ROOM_LIMIT)
+        known_alerts = [alert for alert in alerts.values() if alert.done or not self._made_room(alert)]
+        self.alerts = _alerts(known_alerts)
+        self._note_gone(known_alerts, self.alerts)
         stages = {stage.name: stage for stage in self.stages}
         for stage in other.stages:
             known = stages.setdefault(stage.name, stage)
@@ -103,7 +135,21 @@ class Scenes(Struct, array_like=True, gc=False):
                 known.ends_at, known.audience = last.ends_at, last.audience
                 known.at, known.begun = min(known.at, stage.at), known.begun or stage.begun
                 known.told = known.told or stage.told
-        self.stages = _stages([*stages.values()])
+        known_stages = [stage for stage in stages.values() if stage.done or not self._made_room(stage)]
+        self.stages = _stages(known_stages)
+        self._note_gone(known_stages, self.stages)
+
+    def _made_room(self, heard: HeardAlert | HeardStage) -> bool:
+        return bool(self.made_room) and heard.mark in marks.each(self.made_room)
+
+    def _note_gone(
+        self, known: Sequence[HeardAlert | HeardStage], kept: Sequence[HeardAlert | HeardStage]
+    ) -> None:
+        """What was told, has no room, and might be heard again: its end put off, or the user back in the audience."""
+        latest = max((heard.at for heard in known), default=0)
+        for heard in known:
+            if heard.done and heard not in kept and heard.ends_at > latest:
+                self.made_room = marks.note(self.made_room, heard.mark, MADE_ROOM_LIMIT)
 
 
 def _alerts(known: list[HeardAlert]) -> list[HeardAlert]:

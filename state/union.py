@@ -31,6 +31,8 @@ _PARTS = (
     "scenes",
     "patterns",
     "standing",
+    "replies",
+    "history",
 )
 
 
@@ -64,7 +66,9 @@ def unite(user: User, moved: User, params: FoldParams) -> list[Pending]:
         if theirs is not None:
             getattr(user, part).unite(theirs)
     for rule, at in (moved.own_wakes or {}).items():
-        user.wakes[rule] = min(at, user.wakes.get(rule, at))
+        if rule not in user.wakes or at < user.wakes[rule]:
+            user.wakes[rule] = at
+            user.note_stanza(rule, moved.stanza_of(rule))
     _unite_ties(user, moved)
     for sku, viewed in user.activity.viewed.items():
         end_looking(viewed, taken_at(user, sku))

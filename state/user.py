@@ -17,6 +17,7 @@ from state.cart import Cart
 from state.community import Community
 from state.contact import Contact, Pending
 from state.favourites import Favourites
+from state.history import History
 from state.identity import Ties
 from state.lifecycle import Lifecycle
 from state.membership import Membership
@@ -24,6 +25,7 @@ from state.orders import Orders
 from state.patterns import Patterns
 from state.population import Place
 from state.purchases import Purchases
+from state.replies import Replies
 from state.rfm import Rfm
 from state.scenes import Scenes
 from state.service import Service
@@ -46,7 +48,7 @@ class User(Struct, array_like=True, gc=False):
     due: int | None = None
     seen: bytes = b""
     activity: Activity = msgspec.field(default_factory=Activity)
-    lifecycle: Lifecycle = msgspec.field(default_factory=Lifecycle)
+    own_lifecycle: Lifecycle | None = None
     own_rfm: Rfm | None = None
     own_orders: Orders | None = None
     own_cart: Cart | None = None
@@ -62,10 +64,19 @@ class User(Struct, array_like=True, gc=False):
     own_scenes: Scenes | None = None
     own_patterns: Patterns | None = None
     own_standing: Standing | None = None
+    own_stanzas: dict[str, int] | None = None
+    own_replies: Replies | None = None
+    own_history: History | None = None
     own_place: Place | None = None  # only flows/population.py changes it
 
     # Most people look around and no more: a part that nobody has asked for costs nothing, in memory or in
     # Redis (nil). It comes into being when first asked for; the `own_` names look without asking.
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        if self.own_lifecycle is None:
+            self.own_lifecycle = Lifecycle()
+        return self.own_lifecycle
 
     @property
     def rfm(self) -> Rfm:
@@ -157,6 +168,31 @@ class User(Struct, array_like=True, gc=False):
         if self.own_standing is None:
             self.own_standing = Standing()
         return self.own_standing
+
+    def note_stanza(self, rule: str, number: int) -> None:
+        """By which of its stanzas what the rule waits for (`wakes`) began; of the first, 0, nothing is written."""
+        if number:
+            if self.own_stanzas is None:
+                self.own_stanzas = {}
+            self.own_stanzas[rule] = number
+        elif self.own_stanzas is not None:
+            self.own_stanzas.pop(rule, None)
+            self.own_stanzas = self.own_stanzas or None
+
+    def stanza_of(self, rule: str) -> int:
+        return 0 if self.own_stanzas is None else self.own_stanzas.get(rule, 0)
+
+    @property
+    def replies(self) -> Replies:
+        if self.own_replies is None:
+            self.own_replies = Replies()
+        return self.own_replies
+
+    @property
+    def history(self) -> History:
+        if self.own_history is None:
+            self.own_history = History()
+        return self.own_history
 
     @property
     def alias_of(self) -> str | None:

@@ -13,21 +13,43 @@ from state.scores import Publications
 from state.user import User
 from triggers.catalog import RULES
 from triggers.declared import following
+from triggers.policy import arbitration
 from triggers.policy.catalog import GATES
 from triggers.policy.gate import Gate
+from triggers.stanzas import NONE_KEPT, Stanzas, fingerprint, text_of
 from triggers.trigger import Rule, RuleParams, kinds_of
+
+_BY_DEFINITION = ("pattern",)  # what is under way belongs to the definition it began with (docs/patterns.md)
+_OPENED_BY_A_DATE = (
+    "birthday_upcoming",
+    "calendar_scene",
+)  # their timers wait for an episode, not within one
 
 
 class Armed(Struct, frozen=True):
-    """A rule that is on, with its settings."""
+    """A rule that is on, with its settings: stanza `number` of those it has had, told to people by `fingerprint`."""
 
     rule: Rule
     params: RuleParams
     concerns: Callable[[User, Any], bool] | None = None
+    number: int = 0
+    fingerprint: str = ""
+
+    @property
+    def in_shadow(self) -> bool:
+        return self.params.mode == "shadow"
+
+
+Gates = tuple[tuple[Gate, Any], ...]
+"""Gates in the order in which they are asked, each with its settings."""
 
 
 class Plan:
-    """`gates` is empty when the policy is off: then every candidate is published."""
+    """`gates` is empty when the policy is off: then every candidate is published.
+
+    `stanzas` are those that the rules have had; `retired` by rule and number those that are not in force any more;
+    `continued`: the rules whose timers go on by them.
+    """
 
     def __init__(
         self,
@@ -36,12 +58,23 @@ class Plan:
         policy: Mapping[str, Any],
         *,
         policy_enabled: bool,
+        stanzas: Stanzas = NONE_KEPT,
     ) -> None:
         self.policy = policy
-        self.armed = {r.name: _armed(r, rules[r.name]) for r in RULES if rules[r.name].enabled}
-        self.gates: tuple[tuple[Gate, Any], ...] = (
-            tuple((gate, policy[gate.name]) for gate in GATES) if policy_enabled else ()
+        self.armed = {r.name: _armed(r, rules[r.name], stanzas) for r in RULES if rules[r.name].enabled}
+        retired = {name: _retired(a, stanzas) for name, a in self.armed.items() if name not in _BY_DEFINITION}
+        self.retired = {name: by_number for name, by_number in retired.items() if by_number}
+        self.continued = self.retired.keys() - _OPENED_BY_A_DATE
+        for name in self.retired.keys() & _OPENED_BY_A_DATE:
+            self.armed[name] = _asked_again(self.armed[name])
+        self.gates: Gates = tuple((gate, policy[gate.name]) for gate in GATES) if policy_enabled else ()
+        middle = GATES.index(arbitration.GATE)
+        self.gates_before_arbitration, self.gates_after_arbitration = (
+            self.gates[:middle],
+            self.gates[middle + 1 :],
         )
+        self.gates_of_shadow = self.gates_before_arbitration + self.gates_after_arbitration
+        self.arbitrates = policy_enabled and policy["arbitration"].window > 0
         self.by_event: dict[type, tuple[Armed, ...]] = {}
         for armed in self.armed.values():
             for kind in kinds_of(armed.rule.on, armed.params):
@@ -56,6 +89,11 @@ class Plan:
             events.ConsentChanged,
             events.ComplaintOpened,  # the stop list
             events.ComplaintClosed,
+            events.MessageDelivered,  # who does not answer, by which habit, where nothing gets through
+            events.MessageOpened,
+            events.MessageClicked,
+            events.MessageBounced,
+            events.OrderPlaced,  # the answer to a message, perhaps
         ):
             self._swayed[kind] = set(self.armed)
         for name, armed in self.armed.items():
@@ -72,19 +110,31 @@ class Plan:
         # The same of prices: what is a fall worth telling? None: nobody wants to hear of prices.
         self.min_drop: float | None = getattr(price_drop.params, "min_drop", None) if price_drop else None
 
+    def adopt(self, other: Plan) -> None:
+        """Be the other plan, for everybody who holds this one. Between two rounds only."""
+        self.__dict__ = other.__dict__
+
+    def held(self, rule: str, number: int) -> Armed | None:
+        """The rule as what began by its stanza `number` goes on; None while it is off."""
+        armed = self.armed.get(rule)
+        if armed is None or number == armed.number or rule not in self.retired:
+            return armed
+        return self.retired[rule].get(number, armed)
+
     def under(self, published: Publications) -> None:
         """From here on scores go by these cut points: those known to the shard that is being worked on."""
         if published is not self._published:
             self._published = published
             self.fold = self.fold.under(published)
 
-    def listeners(self, user: User, event: Any) -> list[Armed]:
+    def listeners(self, user: User, event: Any) -> tuple[Armed, ...]:
         """The rules that want to be asked about this event of this user."""
-        return [
-            each
-            for each in self.by_event.get(event.__class__, ())
-            if each.concerns is None or each.concerns(user, event)
-        ]
+        found: tuple[Armed, ...] = ()
+        # A loop, for mostly nobody listens: a comprehension would cost a call.
+        for each in self.by_event.get(event.__class__, ()):
+            if each.concerns is None or each.concerns(user, event):
+                found = (*found, each)
+        return found
 
     def audiences(self, call: Any) -> tuple[str, ...]:
         """Who must hear of a call to many; nobody where no rule that is on cares."""
@@ -119,5 +169,28 @@ class Plan:
         )
 
 
-def _armed(rule: Rule, params: RuleParams) -> Armed:
-    return Armed(rule, params, rule.concerns if rule.concerns_with is None else rule.concerns_with(params))
+def _armed(rule: Rule, params: RuleParams, stanzas: Stanzas) -> Armed:
+    text = text_of(rule, params)
+    return _by(rule, params, stanzas.number(rule, text), text)
+
+
+def _retired(armed: Armed, stanzas: Stanzas) -> dict[int, Armed]:
+    rule = armed.rule
+    before = stanzas.retired(rule, text_of(rule, armed.params))
+    return {number: _by(rule, params, number, text) for number, (text, params) in before.items()}
+
+
+def _by(rule: Rule, params: RuleParams, number: int, text: str) -> Armed:
+    concerns = rule.concerns if rule.concerns_with is None else rule.concerns_with(params)
+    return Armed(rule, params, concerns, number, fingerprint(text))
+
+
+def _asked_again(armed: Armed) -> Armed:
+    """Whose timer was set by another stanza is asked at the next event, as the date may be another."""
+    name, number, concerns = armed.rule.name, armed.number, armed.concerns
+
+    def concerns_or_is_old(user: User, event: Any) -> bool:
+        is_set = user.own_wakes is not None and name in user.own_wakes
+        return (is_set and user.stanza_of(name) != number) or concerns is None or concerns(user, event)
+
+    return structs.replace(armed, concerns=concerns_or_is_old)

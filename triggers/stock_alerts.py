@@ -13,9 +13,10 @@ from msgspec import Struct
 from state import events
 from state.calendar import Duration
 from state.contact import Alert, Sent
-from state.interest import interest_in
+from state.interest import bought_at, interest_in, interests
 from state.user import User
-from triggers.trigger import Asked, Candidate, Claim
+from triggers.trigger import Asked, Candidate, Claim, Condition
+from triggers.why import after, listed, nearest, so, when
 
 INTEREST_EVENTS = (*get_args(events.Clickstream), events.OrderPlaced, events.OrderCancelled)
 WORDS = {"cart": "in the cart", "favourite": "among the favourites", "viewed": "lately viewed"}
@@ -53,19 +54,33 @@ def take_alert(asked: Asked, edge: str, waves: Waves, watched_for: Duration) -> 
     return None
 
 
+def alert_conditions(
+    asked: Asked, edge: str, waves: Waves, watched_for: Duration, what: str
+) -> list[Condition]:
+    """What must be so for `take_alert` to find one; `what` the edge is, in words."""
+    user = asked.user
+    groups = [
+        [
+            so(True, f"{what}: {a.sku}, {a.available} there {when(a.at)}, {WORDS[a.interest]}"),
+            so(_was_interested(a, watched_for), f"a view counts: the last {when(a.seen_at)}"),
+            so(_is_due(asked, a, waves), f"{after(waves.of(a.interest))}, its wave", told_at(a, waves)),
+        ]
+        for a in user.contact.alerts
+        if a.edge == edge
+    ]
+    cared_for = sorted(interests(user).items(), key=lambda each: (-each[1], each[0]))
+    stock = listed([f"{sku} has {_pieces(asked, sku)}" for sku, _ in cared_for])
+    return nearest(groups, f"{what}, each time told once: {stock or 'there is none'}")
+
+
 def wanted(user: User, candidate: Candidate, waves: Waves) -> bool:
     """Does the user still care about the SKU, and has she not bought it since the edge?"""
     sku, edge_at = candidate.skus[0], _edge_at(candidate, waves)
-    bought = any(
-        sku in order.skus and order.placed_at is not None and order.placed_at >= edge_at
-        for order in user.orders.by_id.values()
-        if order.cancelled_at is None
-    )
-    return not bought and interest_in(user, sku) is not None
+    return bought_at(user, sku) < edge_at and interest_in(user, sku) is not None
 
 
 def bought_by_then(user: User, order: events.OrderPlaced, sent: Sent, waves: Waves) -> bool:
-    """Of an order that came late: had she bought the SKU since the edge, or did nothing but the cart speak for it?"""
+    """Of an order that came late: had she bought the SKU since the edge, or shown no interest in it after that?"""
     if all(line.sku not in sent.skus for line in order.lines):
         return False
     interest = interest_in(user, sent.skus[0])
@@ -100,6 +115,11 @@ def _available_since(asked: Asked, sku: str, edge_at: int) -> int | None:
 
 def _edge_at(candidate: Candidate, waves: Waves) -> int:
     return candidate.at - waves.of(candidate.fields["interest"])
+
+
+def _pieces(asked: Asked, sku: str) -> str:
+    item = asked.facts(sku)
+    return "unknown stock" if item is None or item.available is None else str(item.available)
 
 
 def _is_due(asked: Asked, alert: Alert, waves: Waves) -> bool:

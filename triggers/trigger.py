@@ -26,21 +26,27 @@ class Reason(StrEnum):
 
     NO_CONSENT = "no_consent"
     ERASED = "erased"
+    UNREACHABLE = "unreachable"
     COMPLAINT_OPEN = "complaint_open"
+    NON_RESPONDER = "non_responder"
     QUIET_HOURS = "quiet_hours"
     FREQUENCY_CAP = "frequency_cap"
+    ARBITRATION = "arbitration"
+    HOLDOUT = "holdout"
     STALE = "stale"
     OUT_OF_STOCK = "out_of_stock"
     EXPIRED = "expired"
     REACH = "reach"
     PENDING_FULL = "pending_full"
     LATE_EVENT = "late_event"
+    SHADOW = "shadow"
 
 
 class RuleParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every rule's stanza in triggers.yaml has; a rule's own Params extend it. No defaults in code."""
 
     enabled: bool
+    mode: Literal["live", "shadow"]
     channels: tuple[str, ...]
     priority: int
     valid_for: Duration
@@ -100,7 +106,15 @@ class Publish(Struct, frozen=True, gc=False):
 
 
 class Suppress(Struct, frozen=True, gc=False):
+    """`winner`: id of the trigger that won the arbitration. `channel`: on which a held-out one would have gone.
+
+    `detail`: which of several of a kind has refused, as the name of a cap.
+    """
+
     reason: Reason
+    winner: str | None = None
+    channel: str | None = None
+    detail: str = ""
 
 
 class Defer(Struct, frozen=True, gc=False):
@@ -120,12 +134,24 @@ Outcome = Publish | Suppress | Defer | Retract
 
 
 class Decision(Struct, frozen=True, gc=False):
-    """One candidate and what became of it, at event time `at`; the source of triggers and decision records."""
+    """One candidate and what became of it, at event time `at`; the source of triggers and decision records.
+
+    `candidate.offer` is the offer as made; `offer_until`: how long it stands; `variant`: of the message.
+    `stanza`: the number of the settings it was decided by (triggers/stanzas.py).
+    """
 
     candidate: Candidate
     outcome: Outcome
     at: int
     inputs: Mapping[str, Any]
+    variant: str | None = None
+    offer_until: int | None = None
+    stanza: int = 0
+
+    @property
+    def holdout(self) -> bool:
+        """A ghost: everything but the message, so that both arms of an experiment differ by it alone."""
+        return isinstance(self.outcome, Suppress) and self.outcome.reason is Reason.HOLDOUT
 
 
 class Facts(Protocol):
@@ -150,6 +176,22 @@ class Asked(Struct, frozen=True, gc=False):
         """Is `due` over? An event at exactly a due time counts as before it: only the wake-up comes after it."""
         return due < self.now or (due == self.now and self.event is None)
 
+    @property
+    def late(self) -> bool:
+        """The event has come too late to be told: `now` is how far time had come as it was read."""
+        return self.event is not None and self.event.ts < self.now
+
+
+class Condition(Struct, frozen=True, gc=False):
+    """One thing that must be so for a rule to speak, in plain words with the user's own numbers.
+
+    `at`: when time alone makes it so, or may, if nothing else happens; None of what is so or needs an event.
+    """
+
+    text: str
+    met: bool
+    at: int | None = None
+
 
 Kinds = tuple[type, ...] | Callable[[Any], tuple[type, ...]]
 
@@ -169,7 +211,11 @@ class Rule(Struct, frozen=True, kw_only=True):
       `user.decided_at` is at least the moment of asking.
     - `holds(asked, candidate, params)`: asked at the moment of sending, also after a deferral: None if the
       facts still stand, else the reason they do not.
-    - `concerns(user, event)`: a cheap look at frequent events; False spares the rule both questions.
+    - `conditions(asked, params)`: what must be so for `evaluate` to speak, as it asks it: all of it is met exactly when
+      there is a candidate. What `wake_at` waits for is among them. It is asked by a person who wants to know why, also
+      without an event; it changes nothing.
+    - `concerns(user, event)`: a cheap look at frequent events; False spares the rule both questions. It is asked
+      before the event is folded too, whether what is due must come first, and must then answer the same.
     - `on` and `refuted_by` may be functions of the params, of a rule whose parameters name events.
     - `audience(event, params)`: of a call to many in `on` (state/calls.py), to whose ears it must come
       (state/audience.py); None: nobody's.
@@ -177,6 +223,9 @@ class Rule(Struct, frozen=True, kw_only=True):
     - `concerns_with(params)`: makes `concerns`, where the settings decide what is of concern.
     - `refuted(user, event, sent, params)`: an event of `refuted_by` has come that happened at or before the due time
       of what was sent; does it show that this should never have been sent? `user` already knows the event.
+    - `catches_up`: what a late event has brought about is told when the rule is asked next, by an event or by time.
+      Of other rules with timers what it made due in the past is passed over (triggers/late.py). A rule without
+      `wake_at` is not asked about late events at all.
     - `swayed_by`: events after which the rule is not asked, but would answer a wake-up otherwise; one that
       is due before such an event must come before it, or the answer would depend on the pace of reading.
     """
@@ -189,10 +238,12 @@ class Rule(Struct, frozen=True, kw_only=True):
     evaluate: Callable[[Asked, Any], Candidate | None]
     wake_at: Callable[[User, Any, FoldParams], int | None] | None = None
     holds: Callable[[Asked, Candidate, Any], Reason | None]
+    conditions: Callable[[Asked, Any], list[Condition]]
     concerns: Callable[[User, Any], bool] | None = None
     audience: Callable[[Any, Any], str | None] | None = None
     reaches: Callable[[User, Any, Any], bool] | None = None
     concerns_with: Callable[[Any], Callable[[User, Any], bool]] | None = None
+    catches_up: bool = False
     swayed_by: tuple[type, ...] = ()
     refuted_by: Kinds = ()
     refuted: Callable[[User, Any, Sent, Any], bool] | None = None

@@ -13,19 +13,8 @@ def _registered(user: User, e: events.Registered, params: FoldParams) -> None:
         user.registered_at, user.registered_event = e.ts, e.event_id
 
 
-def _profile_updated(user: User, e: events.ProfileUpdated, params: FoldParams) -> Applied | None:
-    known = user.contact
-    if e.ts < known.profile_at:
-        return None
-    known.profile_at = e.ts
-    for name in ("birthday", "region", "timezone", "locale"):
-        value = getattr(e, name)
-        if value is not None:
-            setattr(known, name, value)
-    if e.preferred_channels is not None:
-        known.preferred_channels = list(e.preferred_channels)
-    if e.child_birthdays is not None:
-        known.child_birthdays = list(e.child_birthdays)
+def _profile_updated(user: User, e: events.ProfileUpdated, params: FoldParams) -> Applied:
+    user.contact.say(e.ts, e)
     return Applied(True, None, *relist(user))
 
 

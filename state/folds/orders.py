@@ -9,6 +9,7 @@ from state.audience import relist
 from state.folding import BOUGHT, Applied, FoldParams, Folds
 from state.interest import end_interest
 from state.orders import Order
+from state.replies import ORDERED
 from state.user import User
 
 
@@ -23,6 +24,8 @@ def _order_placed(user: User, e: events.OrderPlaced, params: FoldParams) -> Appl
         end_interest(user, line.sku, line.category, e.ts)
         if line.category is not None:
             user.activity.like(line.category)
+    if e.trigger_id is not None:
+        user.replies.hear(e.trigger_id, ORDERED, e.ts)
     _count(user, e.order_id, params)
     return Applied(True, None, *relist(user), bought=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.chaos import rows_input, rows_kafka, rows_process, rows_redis
+from tests.chaos import rows_input, rows_kafka, rows_process, rows_redis, rows_watched
 from tests.chaos.lab import Row
 
 
@@ -40,4 +40,5 @@ ROWS = {
     "13b": Entry(rows_input.outage, 3),
     "14": Entry(rows_input.poisoned, 2),
     "15": Entry(rows_input.changed_topics, 3),
+    "w": Entry(rows_watched.watched, 1),
 }

@@ -57,12 +57,12 @@ def cut_replies(lab: Lab, points: int) -> Iterator[Outcome]:
     """10: the broker does what it was asked, and its reply is cut off."""
     with lab.proxied_kafka() as (kafka, proxy):
         for count in rounds_of(points, 10):
-            with lab.stage("10", kafka=kafka, through=_by(proxy)) as stage:
+            with lab.stage("10", kafka=kafka, through=by(proxy)) as stage:
                 stage.begin()
                 for number in range(count):
                     stage.wait(0.2, 1.5)
                     key = END_TXN if number % 2 else stage.rng.choice(_OFTEN)
-                    trouble = _faulty(stage, proxy, key, "cut")
+                    trouble = faulty(stage, proxy, key, "cut")
                     stage.note(f"reply to {NAMES[key]} cut off", stage.await_progress(), trouble, limit=60)
                 stage.notes["unknown outcomes"] = str(_said(stage, _UNKNOWN))
                 yield stage.conclude()
@@ -72,11 +72,11 @@ def late_replies(lab: Lab, points: int) -> Iterator[Outcome]:
     """10b: the reply to EndTxn comes 30 s late: nobody knows whether the transaction is out."""
     with lab.proxied_kafka() as (kafka, proxy):
         for count in rounds_of(points, 2):
-            with lab.stage("10b", kafka=kafka, through=_by(proxy)) as stage:
+            with lab.stage("10b", kafka=kafka, through=by(proxy)) as stage:
                 stage.begin()
                 for _ in range(count):
                     stage.wait(0.5, 1.5)
-                    trouble = _faulty(stage, proxy, END_TXN, str(_LATE_SECONDS))
+                    trouble = faulty(stage, proxy, END_TXN, str(_LATE_SECONDS))
                     stage.note("reply to EndTxn 30 s late", stage.await_progress(), trouble)
                 unknown = _said(stage, _UNKNOWN)
                 stage.notes["unknown outcomes"] = str(unknown)
@@ -87,7 +87,7 @@ def parted_from_kafka(lab: Lab, points: int) -> Iterator[Outcome]:
     """11k: no byte passes between beckon and the broker for 60 s, one way or both, while the shop goes on."""
     with lab.proxied_kafka() as (kafka, proxy):
         for number in range(points):
-            yield _parted(lab, proxy, ("both", "down", "up")[number % 3], kafka, "11k", _by(proxy))
+            yield _parted(lab, proxy, ("both", "down", "up")[number % 3], kafka, "11k", by(proxy))
 
 
 def parted_from_redis(lab: Lab, points: int) -> Iterator[Outcome]:
@@ -125,11 +125,11 @@ def _parted(
         return stage.conclude()
 
 
-def _by(proxy: ProxyProcess) -> dict[str, Any]:
+def by(proxy: ProxyProcess) -> dict[str, Any]:
     return {"kafka": {"bootstrap_servers": f"127.0.0.1:{proxy.port}"}}
 
 
-def _faulty(stage: Stage, proxy: ProxyProcess, key: int, how: str) -> str:
+def faulty(stage: Stage, proxy: ProxyProcess, key: int, how: str) -> str:
     """Order one faulty reply and wait until it happened; what went wrong with that."""
     before = proxy.stats()["replies"]
     proxy.tell(f"reply {key} {how}")

@@ -57,13 +57,13 @@ def truncated(lab: Lab, points: int) -> Iterator[Outcome]:
             for _ in range(count):
                 stage.wait(1.5, 3.0)
                 store.kill()
-                lost = _cut_tail(store.directory, stage.rng.randint(1_000, 100_000))
+                lost = cut_tail(store.directory, stage.rng.randint(1_000, 100_000))
                 store.start()
                 _recover(stage, f"{lost} bytes of acknowledged writes lost")
             yield _concluded(stage)
 
 
-def _cut_tail(directory: Path, size: int) -> int:
+def cut_tail(directory: Path, size: int) -> int:
     """Cut the end off the append only file; Redis itself drops a command cut in two. How many bytes."""
     newest = max((directory / "appendonlydir").glob("*.incr.aof"), key=lambda path: path.stat().st_mtime)
     length = newest.stat().st_size

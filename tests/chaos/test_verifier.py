@@ -91,10 +91,19 @@ def blob(person: Person) -> list[Any]:
     registered = person.registered or (None, None)
     return [
         1, person.user, person.first_seen_at, person.last_seen_at, *registered, person.erased_at, 0, None, b"",
-        [dict(person.by_day), dict(person.by_hour), person.last_visit_at, 0, {}, viewed, {}],
+        [*_newest(person.by_day), *_newest(person.by_hour), _earlier(person.by_day), _earlier(person.by_hour),
+         person.last_visit_at, 0, None, -1, None, viewed, {}],
         [], rfm, [orders, None, None], [cart, *(person.cart or (None, None))],
         [dict.fromkeys(person.favourites, 0), {}], [consent, [], None, None, None, None, [], -1, sent], {},
     ]  # fmt: skip
+
+
+def _newest(counts: dict[int, int]) -> tuple[int, int]:
+    return max(counts.items(), default=(-1, 0))
+
+
+def _earlier(counts: dict[int, int]) -> list[int]:
+    return [number for slot in sorted(counts)[:-1] for number in (slot, counts[slot])]
 
 
 def told(trigger: Trigger) -> dict[str, Any]:
@@ -168,7 +177,7 @@ SPOILED: dict[str, tuple[str, Callable[[Observed], object]]] = {
         "state",
         lambda o: next(iter(somebody(o, 14)[14][0].values())).__setitem__(0, 99),
     ),
-    "a view was counted twice": ("state", lambda o: somebody(o, 10)[10][0].update({1: 1})),
+    "a view was counted twice": ("state", lambda o: somebody(o, 10)[10][4].extend((1, 1))),
     "a timer is left": ("state", lambda o: o.timers.update({(0, "u1"): TS})),
     "an entry is left in the outbox": ("unfinished", lambda o: setattr(o, "outbox", 1)),
     "a record was not read": ("unfinished", lambda o: o.marks.update({(0, "orders/0"): 8})),

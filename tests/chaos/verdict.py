@@ -211,10 +211,10 @@ def _has(user: list[Any]) -> dict[str, Any]:
         "registered": None if user[4] is None else (user[4], user[5]),
         "erased_at": user[6],
         "due": user[8],
-        "by_day": activity[0],
-        "by_hour": activity[1],
-        "last_visit_at": activity[2],
-        "viewed": {sku: (entry[0], entry[1]) for sku, entry in activity[5].items()},
+        "by_day": _counts(activity[4], activity[0], activity[1]),
+        "by_hour": _counts(activity[5], activity[2], activity[3]),
+        "last_visit_at": activity[6],
+        "viewed": {sku: (entry[0], entry[1]) for sku, entry in activity[11].items()},
         "orders": rfm[2],
         "net": rfm[3],
         "net_by_day": rfm[1],
@@ -226,6 +226,13 @@ def _has(user: list[Any]) -> dict[str, Any]:
         "favourites": set(user[15][0]) if user[15] else set(),
         "consent": {channel: tuple(answer) for channel, answer in contact[0].items()},
         "sent": {sent[0] for sent in contact[8]},
+    }
+
+
+def _counts(earlier: list[int], newest: int, counts: int) -> dict[int, int]:
+    return {
+        **dict(zip(earlier[::2], earlier[1::2], strict=True)),
+        **({newest: counts} if newest >= 0 else {}),
     }
 
 

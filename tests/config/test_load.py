@@ -125,7 +125,8 @@ def test_the_plan_has_the_rules_and_gates_that_are_on() -> None:
     plan = plan_of(loaded("rules.winback.enabled=false", "time.zone=Asia/Shanghai", "orders.count_on=placed"))
 
     assert set(plan.armed) == {rule.name for rule in RULES} - {"winback"}
-    assert [gate.name for gate, _ in plan.gates] == ["consent", "stop_list", "quiet_hours", "frequency_cap"]
+    first, last = ["consent", "stop_list", "quiet_hours", "frequency_cap"], ["offers", "variants", "holdout"]
+    assert [gate.name for gate, _ in plan.gates] == [*first, "arbitration", *last]
     assert (plan.fold.days.zone, plan.fold.count_on) == ("Asia/Shanghai", "placed")
     assert plan_of(loaded("policy.enabled=false")).gates == ()
 
@@ -136,6 +137,8 @@ def test_the_plan_has_the_rules_and_gates_that_are_on() -> None:
         ("http.bind=0.0.0.0", "http.bind"),
         ("redis.user_ttl=30d", "redis.user_ttl"),
         ("state=memory", "state.kind"),
+        ("policy.stop_list.answer_channels=[app_psh]", "policy.stop_list.answer_channels:"),
+        ("rules.share_reward.transactional=true", "policy.frequency_cap.caps.community:"),
     ],
 )
 def test_what_is_allowed_but_dangerous_is_noted(override: str, word: str) -> None:

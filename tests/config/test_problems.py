@@ -67,6 +67,26 @@ def assert_told(override: str, path: str, message: str, suggestion: str) -> None
         ),
         ("rfm.quintiles.look_every=0s", "rfm.quintiles.look_every", "0ms is below 1s", ""),
         ("rfm.quintiles.publish_every=2s", "rfm.quintiles.publish_every", "is shorter than", "timers lag"),
+        ("policy.holdout.everything=101", "policy.holdout.everything", "at least 0 and at most 100", ""),
+        (
+            "policy.holdout.rules.cart_abandon=10",
+            "policy.holdout.rules.cart_abandon",
+            "no rule 'cart_abandon'",
+            "did you mean cart_abandoned?",
+        ),
+        (
+            "policy.variants.rules.winback={a: 50, b: 49}",
+            "policy.variants.rules.winback",
+            "99 percent in all",
+            "add up to 100",
+        ),
+        (
+            "policy.offers.by_group.cart_coupon.cores=x",
+            "policy.offers.by_group.cart_coupon.cores",
+            "no group 'cores'",
+            "did you mean core?",
+        ),
+        ("policy.offers.valid_for=0s", "policy.offers.valid_for", "not above zero", ""),
         ("policy.enabled=yes", "policy.enabled", "is not true or false", "write true"),
         (
             "logs.level=warn",

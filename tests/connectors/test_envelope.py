@@ -147,6 +147,8 @@ def test_every_trigger_is_a_cloud_event(
     [
         (Publish("sms"), "publish", None, "sms", {"cause": "time"}),
         (Suppress(Reason.FREQUENCY_CAP), "suppress", "frequency_cap", None, {"cause": "time"}),
+        (Suppress(Reason.ARBITRATION, winner="w1"), "suppress", "arbitration", None, {"cause": "time"}),
+        (Suppress(Reason.HOLDOUT, channel="sms"), "suppress", "holdout", "sms", {"cause": "time"}),
         (
             Defer(AT + HOUR, Reason.QUIET_HOURS),
             "defer",
@@ -160,7 +162,7 @@ def test_a_decision_record_says_what_became_of_the_candidate(
     outcome: Outcome, verdict: str, reason: str | None, channel: str | None, inputs: dict[str, Any]
 ) -> None:
     decision = decided(outcome, offer="coupon-5")
-    assert json.loads(decision_record(decision, holdout=verdict == "suppress")) == {
+    assert json.loads(decision_record(decision)) == {
         "id": decision.candidate.id,
         "rule": "cart_abandoned",
         "rule_version": 1,
@@ -170,11 +172,11 @@ def test_a_decision_record_says_what_became_of_the_candidate(
         "at": "2026-09-21T15:13:20.005Z",
         "verdict": verdict,
         "reason": reason,
-        "winner": None,
+        "winner": "w1" if reason == "arbitration" else None,
         "channel": channel,
         "offer": "coupon-5",
         "variant": None,
-        "holdout": verdict == "suppress",
+        "holdout": reason == "holdout",
         "inputs": inputs,
     }
 

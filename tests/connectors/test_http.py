@@ -3,12 +3,12 @@
 import http.client
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from connectors.http import StatusServer
+from connectors.http import BadQuery, StatusServer
 
 PROFILES = {"u1": b'{"user_id":"u1"}', "王 芳": b'{"user_id":"fang"}'}
 
@@ -21,6 +21,13 @@ class Shop:
         self.ready = (False, "replaying")
         self.profile: Callable[[str], bytes | None] = PROFILES.get
         self.asked: list[str] = []
+        self.queries: list[tuple[str, Mapping[str, str]]] = []
+
+    def explain(self, user_id: str, query: Mapping[str, str]) -> bytes | None:
+        self.queries.append((user_id, query))
+        if query.get("rule") == "nonsense":
+            raise BadQuery("there is no rule 'nonsense'")
+        return b'{"rules":[]}' if user_id in PROFILES else None
 
     def answer(self, user_id: str) -> bytes | None:
         self.asked.append(user_id)
@@ -42,6 +49,7 @@ def server(shop: Shop) -> Iterator[StatusServer]:
         health=lambda: shop.health,
         ready=lambda: shop.ready,
         profile=shop.answer,
+        explain=shop.explain,
         registry=registry,
     ) as server:
         yield server
@@ -102,6 +110,11 @@ def test_an_id_may_hold_any_character(server: StatusServer, shop: Shop) -> None:
         ("/api/users/nobody", 404),
         ("/api/users/", 404),
         ("/api/users/u1/secrets", 404),
+        ("/api/users/u1/explain/", 404),
+        ("/api/users//explain", 404),
+        ("/api/users/nobody/explain", 404),
+        ("/api/users/%FF/explain", 400),
+        ("/api/users/u1/explain?rule=nonsense", 400),
         ("/api/users", 404),
         ("/api/users/%FF", 400),
         ("/", 404),
@@ -115,6 +128,18 @@ def test_what_there_is_not_is_said_in_json(server: StatusServer, path: str, stat
     assert found == status
     assert headers["Content-Type"].startswith("application/json")
     assert set(json.loads(body)) == {"error"}
+
+
+def test_why_is_asked_with_what_the_query_says(server: StatusServer, shop: Shop) -> None:
+    status, headers, body = ask(
+        server, "/api/users/%75%31/explain?rule=low_stock&at=2026-11-26T10:00:00%2B01:00"
+    )
+
+    assert (status, body) == (200, b'{"rules":[]}')
+    assert headers["Content-Type"] == "application/json; charset=utf-8"
+    assert shop.queries == [("u1", {"rule": "low_stock", "at": "2026-11-26T10:00:00+01:00"})]
+    assert ask(server, "/api/users/u1/explain")[0] == 200
+    assert shop.queries[1] == ("u1", {})
 
 
 def test_a_head_request_has_the_headers_alone(server: StatusServer) -> None:
@@ -155,7 +180,13 @@ def test_the_port_is_free_after_a_stop_and_taken_before(server: StatusServer) ->
     silent: Callable[[], tuple[bool, str]] = lambda: (True, "")  # noqa: E731 - two callables of the same shape
     with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1 port {port}"):
         StatusServer(
-            "127.0.0.1", port, health=silent, ready=silent, profile=PROFILES.get, registry=CollectorRegistry()
+            "127.0.0.1",
+            port,
+            health=silent,
+            ready=silent,
+            profile=PROFILES.get,
+            explain=Shop().explain,
+            registry=CollectorRegistry(),
         )
 
     server.stop()
@@ -180,6 +211,7 @@ def test_an_ipv6_address_can_be_bound() -> None:
         health=lambda: (True, ""),
         ready=lambda: (True, ""),
         profile=PROFILES.get,
+        explain=Shop().explain,
         registry=CollectorRegistry(),
     ) as server:
         assert ask(server, "/healthz", host="::1")[0] == 200

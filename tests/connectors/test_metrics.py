@@ -9,6 +9,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from connectors import metrics
 
 BOUNDED = {"topic", "partition", "shard", "rule", "reason", "kind", "result", "limit", "level"}
+BOUNDED |= {"step", "within", "stage", "segment"}
 """Names from the configuration, numbers of shards, members of closed lists: never a user, a SKU or a key."""
 
 METRICS = {name: each for name, each in vars(metrics).items() if isinstance(each, MetricWrapperBase)}

@@ -15,7 +15,7 @@ from console.options import arguments_of, told
 from state.ledger import LedgerError
 from tests.restored_logging import restored_logging
 
-COMMANDS = ("run", "check", "demo", "replay", "profile", "erase", "rebuild", "topics create")
+COMMANDS = ("run", "check", "demo", "replay", "profile", "explain", "erase", "rebuild", "topics create")
 
 
 @pytest.fixture
@@ -67,6 +67,8 @@ def test_version(beckon: CliRunner) -> None:
         ["run", "--workers", "0"],
         ["run", "--unknown"],
         ["profile"],
+        ["explain"],
+        ["explain", "u1", "--at", "soon"],
         ["erase"],
         ["replay", "no-such-folder", "out"],
         ["replay", ".", "out", "--until", "2026-09-21T14:13:20"],
@@ -81,7 +83,7 @@ def test_wrong_usage_ends_with_2(beckon: CliRunner, arguments: list[str]) -> Non
     assert "Usage" in ended.stderr
 
 
-ARGUMENTS = {"replay": [".", "out"], "profile": ["u1"], "erase": ["u1"]}
+ARGUMENTS = {"replay": [".", "out"], "profile": ["u1"], "explain": ["u1"], "erase": ["u1"]}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

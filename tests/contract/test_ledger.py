@@ -41,6 +41,15 @@ def test_a_new_shard_is_empty(ledger: Ledger) -> None:
     assert opened == Opened(opened.version)
 
 
+def test_a_stanza_keeps_its_number_whoever_comes_first(ledger: Ledger) -> None:
+    assert ledger.stanzas() == {}
+    ledger.keep_stanzas({"r:0": "a", "r:1": "b"}, [])
+    ledger.keep_stanzas({"r:1": "other", "r:2": "c"}, [])
+    assert ledger.stanzas() == {"r:0": "a", "r:1": "b", "r:2": "c"}
+    ledger.keep_stanzas({"r:1": "d"}, ["r:1", "r:2"])
+    assert ledger.stanzas() == {"r:0": "a", "r:1": "d"}
+
+
 def test_what_was_committed_is_there_for_the_next_owner(ledger: Ledger) -> None:
     version = ledger.open(1, "a", "pa").version
     marks = {"clickstream/1": 41, "orders/1": 7}
@@ -112,11 +121,12 @@ def test_timers_come_in_order_of_their_due_time_with_whole_ties(ledger: Ledger) 
 
 def test_watchers_are_bounded_and_the_latest_come_first(ledger: Ledger) -> None:
     version = ledger.open(0, "a", "pa").version
-    seen = [("k", "u1", 10), ("k", "u2", 40), ("k", "u3", 20), ("k", "u4", 30), ("k", "u2", 5)]
+    seen = {"k": {"u1": 10, "u2": 40, "u3": 20, "u4": 30}}
     assert commit_one(ledger, 0, Commit("a", version, watchers=seen))
-    assert ledger.load_watchers(0, "k", 10) == ["u2", "u4", "u3"]
-    assert ledger.load_watchers(0, "k", 1) == ["u2"]
-    assert ledger.load_watchers(1, "k", 10) == []
+    assert commit_one(ledger, 0, Commit("a", version + 1, watchers={"k": {"u2": 5}}))
+    assert ledger.load_watchers([(0, "k"), (1, "k")], 10) == [["u2", "u4", "u3"], []]
+    assert ledger.load_watchers([(0, "k")], 1) == [["u2"]]
+    assert ledger.load_watchers([], 10) == []
 
 
 def test_a_claim_takes_one_of_so_many_places_once(ledger: Ledger) -> None:
@@ -158,10 +168,10 @@ def test_what_is_kept_can_be_seen_without_owning_it(ledger: Store) -> None:
     version = ledger.open(1, "a", "p").version
     ledger.open(3, "a", "p")
     assert ledger.in_use() == set()
-    assert commit_one(ledger, 1, Commit("a", version, {"orders/1": 7}, scan_from=4))
+    assert commit_one(ledger, 1, Commit("a", version, {"orders/1": 7}, watermark=9, scan_from=4))
     ledger.record({"group": "g"})
     assert ledger.in_use() == {1}
-    assert ledger.peek(1) == Opened(version + 1, {"orders/1": 7}, scan_from=4)
+    assert ledger.peek(1) == Opened(version + 1, {"orders/1": 7}, watermark=9, scan_from=4)
     assert (ledger.peek(0).marks, ledger.peek(0).scan_from) == ({}, -1)
     assert commit_one(ledger, 1, Commit("a", version + 1, {"orders/1": 8})), "looking fenced nobody"
 
@@ -204,9 +214,9 @@ def test_a_new_owner_hears_how_far_all_had_come(ledger: Ledger) -> None:
 
 def test_who_no_longer_watches_is_forgotten(ledger: Ledger) -> None:
     version = ledger.open(0, "a", "p").version
-    assert commit_one(ledger, 0, Commit("a", version, watchers=[("k1", "u1", 5), ("k1", "u2", 6)]))
+    assert commit_one(ledger, 0, Commit("a", version, watchers={"k1": {"u1": 5, "u2": 6}}))
     assert commit_one(ledger, 0, Commit("a", version + 1, unwatch=[("k1", "u1"), ("k9", "u1")]))
-    assert ledger.load_watchers(0, "k1", 10) == ["u2"]
+    assert ledger.load_watchers([(0, "k1")], 10) == [["u2"]]
 
 
 def test_an_audience_is_walked_by_id_from_wherever_one_has_come(ledger: Ledger) -> None:

@@ -8,14 +8,12 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import KafkaError, Producer
 
-from config.load import load
 from connectors.codec import Rejected, RejectReason
 from connectors.kafka import KafkaLog
 from connectors.log import LogError
 from connectors.publisher import OutboxPublisher, Parcel, Progress
 from connectors.transactions import KafkaTransactions
-from flows import assemble
-from flows.dead_letter import DeadLetter
+from flows.dead_letter import DeadLetter, dead_letters_of
 from state.ledger import Entry
 from tests.servers.kafka import KafkaServer
 
@@ -64,5 +62,5 @@ def test_what_no_waiting_mends_ends_with_words(kafka: KafkaServer) -> None:
 
 
 def dead_letter(key: bytes | None, value: bytes) -> DeadLetter:
-    encode = assemble.dead_letters_of(load(None, {}, ["source.kind=kafka"]), as_line=False)
+    encode = dead_letters_of({"clickstream": "clickstream"}, as_line=False)
     return encode(("clickstream", 0), 7, key, value, Rejected(RejectReason.TOO_LARGE, "x" * 200))

@@ -20,6 +20,7 @@ from config.settings import Files, Settings
 from connectors.murmur2 import partition
 from flows import assemble
 from flows.assemble import Choices
+from flows.rulebook import Written
 from flows.station import Station
 from state import events
 from state.memory_ledger import MemoryLedger
@@ -66,11 +67,12 @@ def viewed(after: int, user: str = "u1", sku: str = "k1") -> dict[str, Any]:
 
 
 class Flow:
-    """`overrides` as `--set` has them."""
+    """`overrides` as `--set` has them; `written`: where settings are read again while it runs."""
 
     def __init__(self, directory: Path, *overrides: str, partitions: int = 1) -> None:
         self.directory, self.partitions = directory, partitions
         self._overrides = overrides
+        self.written: Written | None = None
         self.change()
         self.ledger = MemoryLedger(self.settings.engine.watchers_per_sku, self.settings.engine.audience_users)
 
@@ -117,7 +119,7 @@ class Flow:
 
     @contextmanager
     def _process(self) -> Iterator[Station]:
-        choices = Choices(should_stop=lambda: False, closed=True)
+        choices = Choices(should_stop=lambda: False, closed=True, written=self.written)
         source = assemble.log_of(self.settings, choices)
         publisher = assemble.publisher_of(self.settings, source, choices)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -46,6 +47,19 @@ def found(flow: Flow) -> set[tuple[str, str]]:
     return {(t["subject"], t["data"]["anchor"]) for t in flow.triggers("price_drop")}
 
 
+def looks_at(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The SKUs whose watchers are read from now on, each time."""
+    looked: list[list[str]] = []
+    load = flow.ledger.load_watchers
+
+    def look(asked: Sequence[tuple[int, str]], limit: int) -> list[list[str]]:
+        looked.append([sku for _, sku in asked])
+        return load(asked, limit)
+
+    monkeypatch.setattr(flow.ledger, "load_watchers", look)
+    return looked
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("partitions", [1, 3])
 def test_over_any_number_of_shards_the_same_are_told(tmp_path: Path, partitions: int, seed: int) -> None:
@@ -64,22 +78,30 @@ def test_over_any_number_of_shards_the_same_are_told(tmp_path: Path, partitions:
 def test_a_fall_that_is_low_enough_for_nobody_looks_at_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flow = Flow(tmp_path)
-    looked: list[str] = []
-    load = flow.ledger.load_watchers
-
-    def look(shard: int, sku: str, limit: int) -> list[str]:
-        looked.append(sku)
-        return load(shard, sku, limit)
-
-    monkeypatch.setattr(flow.ledger, "load_watchers", look)
+    flow = Flow(tmp_path, "engine.batch_records=1")
+    looked = looks_at(flow, monkeypatch)
     flow.write(event("product_viewed", 0, sku="k1", price=1000))
     flow.write(*(priced(MINUTE * n, price) for n, price in enumerate((1000, 990, 950, 995, 901), start=1)))
     flow.write(added(9 * MINUTE, "u2") | {"price": 1200})  # to her it is cheap
     flow.write(priced(10 * MINUTE, 900 + 95), priced(11 * MINUTE, 902))
     flow.run()
-    assert len(looked) == 2  # when the price became known, and when it may concern somebody
+    assert looked == [["k1"], ["k1"]]  # when the price became known, and when it may concern somebody
     assert found(flow) == {("u2", f"k1:{priced(11 * MINUTE, 902)['event_id']}")}
+
+
+def test_after_a_start_all_falls_of_a_batch_are_looked_at_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = Flow(tmp_path)
+    skus = [f"k{n}" for n in range(5)]
+    flow.write(*(event("product_viewed", n, sku=sku, price=1000) for n, sku in enumerate(skus)))
+    flow.write(*(priced(MINUTE, 1000, sku) for sku in skus))
+    flow.run()
+    looked = looks_at(flow, monkeypatch)
+    flow.write(*(priced(2 * MINUTE, 890 + n * 10, sku) for n, sku in enumerate(skus)))
+    flow.run()
+    assert looked == [skus]
+    assert {anchor.partition(":")[0] for _, anchor in found(flow)} == {"k0", "k1"}
 
 
 def test_with_the_rule_off_prices_are_nobodys_concern(tmp_path: Path) -> None:

@@ -53,8 +53,34 @@ class TestALateEvent:
         flow.change("time.allowed_lateness=1m")
         flow.write(ordered(10 * MINUTE), viewed(5 * HOUR, "u2"))
         flow.run()
-        assert flow.triggers() == []
+        assert flow.triggers("cart_abandoned") == []
         assert not flow.users()["u1"].cart.lines
+
+    def test_sets_the_timers_that_are_not_due_yet_and_no_other(self, flow: Flow) -> None:
+        flow.change("time.allowed_lateness=1m")
+        flow.write(ordered(31 * MINUTE, "u2"), ordered(10 * MINUTE), ordered(0, "u3"))
+        flow.write(ordered(5 * HOUR, "u2"))
+        flow.run()
+        assert sorted((t["subject"], t["time"]) for t in flow.triggers("payment_pending")) == [
+            ("u1", "2026-09-21T14:53:20Z"),
+            ("u2", "2026-09-21T15:14:20Z"),
+        ]
+
+    def test_finds_done_what_was_due_by_the_clock_also_in_the_same_batch(self, flow: Flow) -> None:
+        """Else it would be passed over what came in time."""
+        flow.change("time.allowed_lateness=1m")
+        flow.write(ordered(0), ordered(31 * MINUTE, "u2"), ordered(10 * MINUTE, order_id="o2"))
+        flow.write(
+            event("order_paid", 32 * MINUTE, "u2", order_id=f"o-{31 * MINUTE}-u2"), viewed(5 * HOUR, "u2")
+        )
+        flow.run()
+        assert [t["data"]["order_id"] for t in flow.triggers("payment_pending")] == ["o-0-u1", "o2"]
+
+
+def test_who_watches_is_known_by_the_last_interest_whatever_is_read_last(flow: Flow) -> None:
+    flow.write(added(2 * HOUR), added(90 * MINUTE, "u2"), added(HOUR))
+    flow.run()
+    assert flow.ledger.load_watchers([(0, "k1")], 2) == [["u1", "u2"]]
 
 
 class TestADuplicate:
@@ -219,3 +245,14 @@ def test_every_record_is_counted_as_one_thing(flow: Flow) -> None:
     flow.run()
     found = {kind: count - before[kind] for kind, count in counted().items()}
     assert found == {"ok": 1, "late": 1, "duplicate": 2, "invalid": 1}
+
+
+def test_what_is_found_in_memory_and_what_had_to_be_read_are_all_that_was_asked_for(flow: Flow) -> None:
+    def counted() -> list[int]:
+        return [metrics.total(metrics.CACHE_REQUESTS, result=result) for result in ("hit", "miss")]
+
+    before = counted()
+    flow.write(viewed(0, "u1"), viewed(1, "u1"), viewed(2, "u2"), viewed(3, "u1"))
+    flow.write(event("stock_changed", 4, None, sku="k1", available=9))
+    flow.run()
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [2, 3]

@@ -34,6 +34,10 @@ class Running:
     def runs(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def wait(self, seconds: float) -> int:
         """The exit code; a process that goes on longer is killed, and the test fails."""
         try:

@@ -124,7 +124,10 @@ def test_what_redis_refuses_waits(service: Service, kind: str) -> None:
             tell(service.log, added(2), added(3))
             service.says(trouble.word)
             time.sleep(LONG_SECONDS)
-            assert ask(service.port, "/readyz")[0] == 503
+            assert [ask(service.port, path)[0] for path in ("/readyz", "/healthz")] == [503, 503]
+            served = ask(service.port, "/metrics")[1].decode()
+            assert "beckon_ready 0.0" in served
+            assert f'beckon_store_errors_total{{kind="{trouble.word.lower()}"}}' in served
             assert service.lines_about_it() <= LINES, service.process.said()
             tell(service.log, added(4))
         finally:

@@ -59,6 +59,13 @@ def expected(
             if not case.stale and now <= case.told.due + valid_for:
                 said.append(case.told)
 
+    def miss(at: int, event: Any) -> int | None:
+        """Of an event that comes late nothing is told that was due by then; what is due later is."""
+        count = len(said)
+        wake = ask(at, event)
+        del said[count:]
+        return wake
+
     wake: int | None = None
     seen: set[str] = set()
     for at, event in arrivals:
@@ -69,8 +76,8 @@ def expected(
         seen.add(event.event_id)
         known.append(event)
         ts: int = event.ts
-        if ts >= at - lateness and isinstance(event, listens):
-            wake = ask(ts, event)
+        if isinstance(event, listens):
+            wake = ask(ts, event) if ts >= at - lateness else miss(at, event)
     while wake is not None and wake < FAR:
         wake = ask(wake, None)
     return sorted(said)

@@ -139,11 +139,12 @@ class Shelf:
         def last(kind: Any) -> int:
             return max((e.ts for e in of_sku if isinstance(e, kind)), default=-1)
 
+        bought = self._bought(user, sku)
         if last(events.CartItemAdded) > max([last(events.CartItemRemoved), *orders]):
             return "cart", last(events.CartItemAdded)
-        if last(events.Favorited) > last(events.Unfavorited):
+        if last(events.Favorited) > max(last(events.Unfavorited), bought):
             return "favourite", last(events.Favorited)
-        return ("viewed", last(events.ProductViewed)) if last(events.ProductViewed) >= 0 else None
+        return ("viewed", last(events.ProductViewed)) if last(events.ProductViewed) > bought else None
 
     def _bought(self, user: str, sku: str) -> int:
         cancelled = {e.order_id for e in self._read if isinstance(e, events.OrderCancelled)}

@@ -28,16 +28,19 @@ class Known(Struct):
     zone: ZoneInfo = ZoneInfo("Asia/Shanghai")
     own: str | None = None
     children: tuple[str, ...] = ()
-    profile_at: int = -1
+    zone_at: int = -1
+    own_at: int = -1
+    children_at: int = -1
 
     def learn(self, event: events.ProfileUpdated) -> None:
-        if event.ts < self.profile_at:
-            return
-        self.profile_at = event.ts
-        if event.timezone is not None:
+        """Each field by its latest word."""
+        if event.timezone is not None and event.ts >= self.zone_at:
             self.zone = ZoneInfo("Asia/Shanghai" if event.timezone == "No/Where" else event.timezone)
-        self.own = self.own if event.birthday is None else event.birthday
-        self.children = self.children if event.child_birthdays is None else event.child_birthdays
+            self.zone_at = event.ts
+        if event.birthday is not None and event.ts >= self.own_at:
+            self.own, self.own_at = event.birthday, event.ts
+        if event.child_birthdays is not None and event.ts >= self.children_at:
+            self.children, self.children_at = event.child_birthdays, event.ts
 
     def is_birthday(self, day: date) -> bool:
         born = [text for text in (self.own, *self.children) if text is not None]

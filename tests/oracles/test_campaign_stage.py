@@ -22,6 +22,7 @@ STEP = {"warmup": 1, "encore": 3}
 
 
 def history_of(chance: Random, length: int) -> list[Any]:
+    """Each stage is said once."""
     history: list[Any] = []
     ts, stages = START, 0
     for number in range(length):
@@ -38,7 +39,9 @@ def history_of(chance: Random, length: int) -> list[Any]:
                     "campaign": chance.choice(("c1", "c2")),
                     "stage": chance.choice(("warmup", "burst", "encore")),
                 }
-                history.append(events.CampaignStage(**about, **what, starts_at=starts, ends_at=ends))
+                said = [e for e in history if isinstance(e, events.CampaignStage)]
+                if (*what.values(), starts) not in [(e.campaign, e.stage, e.starts_at) for e in said]:
+                    history.append(events.CampaignStage(**about, **what, starts_at=starts, ends_at=ends))
             case 1 | 2:
                 history.append(events.Favorited(**who, sku=sku))
             case 3:

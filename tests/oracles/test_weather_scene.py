@@ -59,15 +59,16 @@ class Oracle:
         self.read = [a for a in arrivals if first[a.event.event_id] is a]
 
     def region(self, upto: int) -> str | None:
-        """The last region that was said in a profile not older than what was said before it came."""
-        region, profile_at = None, -1
+        """The region that was said last."""
+        region, said_at = None, -1
         for _, event in self.read[:upto]:
             if (
                 isinstance(event, events.ProfileUpdated)
                 and event.user_id == self.user
-                and event.ts >= profile_at
+                and event.region is not None
+                and event.ts >= said_at
             ):
-                region, profile_at = event.region or region, event.ts
+                region, said_at = event.region, event.ts
         return region
 
     def likes(self, condition: str, upto: int) -> bool:

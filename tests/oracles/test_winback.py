@@ -26,10 +26,11 @@ def cases(known: list[Any], settled: dict[Any, Told], event: Any) -> list[Case]:
         (e.ts for e in known if isinstance(e, events.ProductViewed | events.OrderPlaced)), default=-1
     )
     done = [told for told in settled.values() if told.anchor == anchor]
-    if len(done) == len(AFTER) or (done and last_visit > max(told.due for told in done)):
+    answered = last_visit > since + AFTER[0]
+    if len(done) == len(AFTER) or (done and answered):
         return []
     due, step = since + AFTER[len(done)], len(done) + 1
-    return [Case((anchor, step), Told("u1", step, anchor, due), stale=last_visit > due)]
+    return [Case((anchor, step), Told("u1", step, anchor, due), stale=answered)]
 
 
 @given(st.integers(0, 2**32), st.sampled_from((10 * MINUTE, 3 * DAY)))

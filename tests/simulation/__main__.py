@@ -15,11 +15,13 @@ from pathlib import Path
 
 import structlog
 
+from tests.simulation import shop
 from tests.simulation.guards import REMOVED, catches
 from tests.simulation.schedule import Guards, Schedule, check
 from tests.simulation.weather import weather
 
 SHOPS = 40
+_KINDS = (0, shop.WITH_POLICY, 0, shop.WITH_CALLS, shop.WITH_POLICY)  # of shops, in turns
 
 
 def main() -> int:
@@ -52,7 +54,8 @@ def _quiet() -> None:
 def _run(seed: int) -> str | None:
     """What is wrong with one schedule, if anything."""
     try:
-        check(Schedule(seed, seed % SHOPS, weather(seed), Guards()), seed % SHOPS)
+        shop_seed = _KINDS[seed % len(_KINDS)] + seed % SHOPS
+        check(Schedule(seed, shop_seed, weather(seed), Guards()), shop_seed)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what was looked for
         return f"seed {seed}: {type(error).__name__}: {error}"
     return None

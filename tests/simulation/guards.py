@@ -18,7 +18,7 @@ import flows.outbox
 from connectors.publisher import Committed, OutboxPublisher, Parcel, Progress, Resumed
 from flows.outbox import Outbox
 from state.ledger import Entry, Opened
-from tests.simulation import broker, store, transactions, wire
+from tests.simulation import broker, shop, store, transactions, wire
 from tests.simulation.schedule import Guards, Schedule, check
 from tests.simulation.weather import only, weather
 
@@ -29,7 +29,7 @@ Patch = Callable[[], contextlib.AbstractContextManager[object]]
 class Removed(Struct, frozen=True):
     """`caught_by`: the seed of a schedule that goes wrong without it; None: only one of test_directed.py does.
 
-    `alone`: of no other faults than `weather`, which would only get in the way.
+    `alone`: of no other faults than `weather`, which would only get in the way. `shops`: seed of the first of them.
     """
 
     name: str
@@ -37,11 +37,12 @@ class Removed(Struct, frozen=True):
     weather: tuple[str, ...]
     alone: bool = False
     caught_by: int | None = 0
+    shops: int = 0
 
 
 def catches(seed: int, removed: Removed) -> bool:
     """Does this schedule go wrong without the guard?"""
-    shop_seed = seed % SHOPS
+    shop_seed = removed.shops + seed % SHOPS
     try:
         faults = (only if removed.alone else weather)(seed, *removed.weather)
         check(Schedule(seed, shop_seed, faults, removed.guards()), shop_seed)
@@ -91,6 +92,10 @@ def _known_is_enough(ledger: Opened, group: Committed) -> bool:
     return False
 
 
+def _nobody_is_told(ledger: Opened) -> bool:
+    return False
+
+
 def _seq_alone(entry: Entry) -> str:
     return str(entry.seq)
 
@@ -123,6 +128,13 @@ def _no_watermark(self: Any, shards: Any, predecessors: Any) -> dict[int, Commit
     for each in found.values():
         each.progress.watermark = -1
     return found
+
+
+def _skip_no_longer_than_marks(self: Outbox, progress: Progress, *, telling: bool = False) -> None:
+    _acknowledged(self, progress, telling=False)
+
+
+_acknowledged = Outbox.acknowledged
 
 
 def _latest(self: Progress, other: Progress) -> Progress:
@@ -254,5 +266,19 @@ REMOVED = (
         _patched(transactions.SimulatedTransactions, "committed", _no_watermark),
         ("rollback", "crash"),
         caught_by=12,
+    ),
+    Removed(
+        "scan while many are being told",
+        _patched(connectors.publisher, "_is_telling", _nobody_is_told),
+        ("rollback",),
+        caught_by=7,
+        shops=shop.WITH_CALLS,
+    ),
+    Removed(
+        "skip until all are told",
+        _patched(Outbox, "acknowledged", _skip_no_longer_than_marks),
+        ("rollback",),
+        caught_by=2,
+        shops=shop.WITH_CALLS,
     ),
 )

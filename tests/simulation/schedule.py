@@ -71,6 +71,7 @@ class Schedule:
         self.world = World(seed, faults)
         self.world.crash_at = crash_at
         self.guards = guards
+        self._shop_seed = shop_seed
         self.broker = broker.Broker(shop.PARTITIONS, guards.broker)
         self.store = store.Store(guards.store)
         self._batch = self.world.rng.choice((1, 2, 5))
@@ -183,7 +184,7 @@ class Schedule:
             ledger.close()
 
     def _settings(self) -> Any:
-        settings = shop.settings()
+        settings = shop.settings(self._shop_seed)
         if self.guards.heartbeat:
             return settings
         engine = msgspec.structs.replace(settings.engine, heartbeat=10**9)

@@ -7,6 +7,7 @@ looked at it well before its stock falls, and nobody touches it afterwards.
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import msgspec
@@ -22,6 +23,7 @@ PARTITIONS = 3
 SECONDS = 90
 USERS = tuple(f"u{number}" for number in range(5))
 WITH_CALLS = 1_000  # shops from this seed on call out to many as well, to one user a round
+WITH_POLICY = 2_000  # from this seed on they do not call, but ask the gates
 _SETS = (
     "source.kind=kafka",
     "policy.enabled=false",
@@ -40,6 +42,27 @@ _SETS = (
     "rfm.quintiles.least_buyers=5",
     *(f"rules.{rule}.enabled=false" for rule in others(*FIRST, "weather_scene")),
 )
+_QUIET_MINUTE = datetime.fromtimestamp(START_MS / 1000, UTC)
+# A letter and a timer of one user may come in either order, so what letters bring must take no place from others.
+_POLICY = (
+    "policy.enabled=true",
+    "policy.consent.implied_channels=[in_app, service_task, app_push]",
+    f"policy.quiet_hours.start={_QUIET_MINUTE:%H:%M}",
+    f"policy.quiet_hours.end={_QUIET_MINUTE + timedelta(minutes=1):%H:%M}",
+    "policy.quiet_hours.zone=UTC",
+    "policy.frequency_cap.window=20s",
+    "policy.arbitration.window=4s",
+    "policy.offers.valid_for=15s",
+    "policy.variants.rules.cart_abandoned={plain: 50, urgent: 50}",
+    "policy.holdout.everything=10",
+    "policy.holdout.rules.cart_abandoned=30",
+    "rules.cart_abandoned.offer=reminder_coupon",
+    "rules.first_order_nudge.need=cart",
+    "rules.first_order_nudge.offer=nudge_coupon",
+    "rules.low_stock.transactional=true",
+    "rules.back_in_stock.transactional=true",
+    "rules.low_stock.quiet_hours=ignore",
+)
 
 
 class Event(Struct, frozen=True):
@@ -50,9 +73,13 @@ class Event(Struct, frozen=True):
     value: bytes
 
 
+def settings(seed: int) -> Settings:
+    return _settings(asks_the_gates=seed >= WITH_POLICY)
+
+
 @cache
-def settings() -> Settings:
-    return load(None, {}, list(_SETS))
+def _settings(*, asks_the_gates: bool) -> Settings:
+    return load(None, {}, [*_SETS, *(_POLICY if asks_the_gates else ())])
 
 
 @cache
@@ -81,7 +108,7 @@ def events(seed: int) -> tuple[Event, ...]:
         say(rng.uniform(50, 60), "inventory", "stock_changed", sku, available=3)
     bad = rng.uniform(5, 60)
     found.append(Event(bad, "clickstream", rng.randrange(PARTITIONS), b"u0", b"no event"))
-    if seed >= WITH_CALLS:
+    if WITH_CALLS <= seed < WITH_POLICY:
         _calls(rng, say)
     return tuple(sorted(found, key=lambda event: event.at_seconds))
 

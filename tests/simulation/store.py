@@ -6,7 +6,7 @@ script wrote goes together, which is all that a Redis with an AOF promises once 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -97,9 +97,17 @@ class SimulatedLedger:
         self._process = process
         self._begun: list[tuple[int, Commit]] = []
         self.away_until = 0.0
+        self._stanzas: dict[str, str] = {}
 
     def prepare(self, shards: int, layout: int) -> None:
         """The shape is not what is simulated."""
+
+    def stanzas(self) -> dict[str, str]:
+        """Nor are the settings, which do not change."""
+        return self._stanzas
+
+    def keep_stanzas(self, new: Mapping[str, str], over: Sequence[str]) -> None:
+        self._stanzas = {**self._stanzas, **new}
 
     def open(self, shard: int, owner: str, publisher: str = "") -> Opened:
         self._io("open")
@@ -147,9 +155,9 @@ class SimulatedLedger:
         self._io("load timers")
         return self._store.ledger.load_timers(shard, after, limit)
 
-    def load_watchers(self, shard: int, sku: str, limit: int) -> list[str]:
+    def load_watchers(self, asked: Sequence[tuple[int, str]], limit: int) -> list[list[str]]:
         self._io("load watchers")
-        return self._store.ledger.load_watchers(shard, sku, limit)
+        return self._store.ledger.load_watchers(asked, limit)
 
     def load_audience(self, shard: int, audience: str, after: str, limit: int) -> list[str]:
         self._io("load audience")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.simulation import shop
@@ -36,6 +37,26 @@ def test_a_shop_that_calls_out_to_many(seed: int) -> None:
     """A walk through an audience goes on after the marks: the last three forget one with users told already."""
     shop_seed = shop.WITH_CALLS + seed % 4
     check(Schedule(seed, shop_seed, weather(seed), Guards()), shop_seed)
+
+
+def test_a_shop_with_a_policy_does_all_that_a_policy_can() -> None:
+    said = set()
+    for number in range(4):
+        schedule = Schedule(0, shop.WITH_POLICY + number, FAIR, Guards(), processes=1)
+        schedule.run()
+        for part in range(shop.PARTITIONS):
+            for _, kept in schedule.broker.committed_records("decisions", part):
+                record = msgspec.json.decode(kept.value)
+                said.add((record["verdict"], record["reason"]))
+    refusals = {("suppress", reason) for reason in ("arbitration", "holdout", "frequency_cap")}
+    assert said >= {("publish", None), ("defer", "quiet_hours"), ("defer", "arbitration"), *refusals}
+
+
+@pytest.mark.parametrize("portion", range(5))
+def test_a_shop_that_asks_the_gates(portion: int) -> None:
+    for seed in range(portion * 20, (portion + 1) * 20):
+        shop_seed = shop.WITH_POLICY + seed % 4
+        check(Schedule(seed, shop_seed, weather(seed), Guards()), shop_seed)
 
 
 @pytest.mark.parametrize(("processes", "portions"), [(1, (0, 1, 2, 3)), (2, (0,))])

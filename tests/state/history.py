@@ -91,6 +91,10 @@ def _time(c: Choice) -> Fields:
     }
 
 
+def _sign(c: Choice) -> Fields:
+    return {"trigger_id": c.name("t"), "channel": c.random.choice((c.name("ch"), "email", "in_app"))}
+
+
 def _fall(c: Choice) -> Fields:
     price = c.random.choice((2, 3, 4, 5))
     return {
@@ -150,6 +154,10 @@ _KINDS: tuple[tuple[type, Callable[[Choice], Fields]], ...] = (
     ),
     (events.ConsentChanged, lambda c: {"channel": "sms", "granted": c.random.random() < 0.7}),
     (events.Unsubscribed, lambda c: {"trigger_id": "t", "channel": c.name("ch")}),
+    (events.MessageDelivered, _sign),
+    (events.MessageOpened, _sign),
+    (events.MessageClicked, _sign),
+    (events.MessageBounced, _sign),
     (Referred, lambda c: {"referrer": c.name("r")}),
     (ReferralPaid, lambda c: {"referee_id": c.name("f")}),
     (ReferralUndone, lambda c: {"referee_id": c.name("f")}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from random import Random
 from typing import Any
 
@@ -21,9 +22,11 @@ from state import (
     orders,
     points,
     purchases,
+    replies,
     rfm,
     scenes,
     service,
+    union,
     user,
     visits,
 )
@@ -32,7 +35,7 @@ from state.contact import Contact, Sent
 from state.fold import apply
 from state.interest import interest_in
 from state.orders import Orders
-from state.user import User, pack
+from state.user import User, pack, unpack
 from tests.state.history import START, happening
 from tests.triggers.shop import FOLD
 
@@ -81,6 +84,13 @@ def _limits(known: User) -> dict[str, tuple[int, int]]:
         "liked": (len(known.community.liked), 8 * community.LIKED_LIMIT),
         "weather alerts": (len(known.scenes.alerts), scenes.ALERTS_LIMIT),
         "stages": (len(known.scenes.stages), scenes.STAGES_LIMIT),
+        "made room": (len(known.scenes.made_room), 8 * scenes.MADE_ROOM_LIMIT),
+        "heard from": (len(known.replies.channels), contact.CHANNELS_LIMIT),
+        "answers": (
+            max((len(r.answers) for r in known.replies.channels.values()), default=0),
+            replies.ANSWERS_LIMIT,
+        ),
+        "early": (len(known.replies.early), replies.EARLY_LIMIT),
     }
 
 
@@ -95,7 +105,7 @@ def test_no_collection_outgrows_its_limit(step: int) -> None:
             assert {name for name, (size, limit) in sizes.items() if size > limit} == set()
             filled |= {name for name, (size, limit) in sizes.items() if size == limit}
     assert {"seen", "orders", "viewed", "categories", "favourites", "gone", "consent", "alerts"} <= filled
-    assert {"bought_skus", "referees"} <= filled
+    assert {"bought_skus", "referees", "heard from", "answers", "early"} <= filled
     assert len(pack(known)) < 32_000
 
 
@@ -132,6 +142,37 @@ def test_an_older_profile_does_not_replace_a_newer_one() -> None:
     for ts, region in ((5, "north"), (4, "south")):
         apply(known, events.ProfileUpdated(event_id=f"e{ts}", ts=ts, user_id="u1", region=region), FOLD)
     apply(known, events.ProfileUpdated(event_id="e6", ts=6, user_id="u1", birthday="02-29"), FOLD)
+    assert (known.contact.region, known.contact.birthday) == ("north", "02-29")
+
+
+_PROFILES: list[dict[str, Any]] = [
+    {"ts": 1, "region": "north", "child_birthdays": ("06-15",), "timezone": "UTC"},
+    {"ts": 2, "birthday": "02-29", "preferred_channels": ("sms", "email")},
+    {"ts": 3, "region": "south", "child_birthdays": ()},
+    {"ts": 4, "locale": "de", "preferred_channels": ()},
+]
+
+
+@pytest.mark.parametrize("order", [*permutations(range(4))])
+@pytest.mark.parametrize("split", range(5))
+def test_of_each_field_of_a_profile_the_latest_word_counts_also_of_two_ids_and_none_is_a_word(
+    order: tuple[int, ...], split: int
+) -> None:
+    own, other = User.new("u1"), User.new("u2")
+    for place, number in enumerate(order):
+        said = events.ProfileUpdated(event_id=f"e{number}", user_id="u", **_PROFILES[number])
+        apply(own if place < split else other, said, FOLD)
+    union.unite(own, unpack(pack(other)), FOLD)
+    known = own.contact
+    assert (known.region, known.birthday, known.locale, known.timezone) == ("south", "02-29", "de", "UTC")
+    assert (known.child_birthdays, known.preferred_channels, known.profile_at) == ([], [], 4)
+
+
+def test_a_profile_from_before_its_fields_had_times_was_said_at_its_last_update() -> None:
+    known = User.new("u1")
+    known.contact.region, known.contact.profile_at = "north", 5
+    older = events.ProfileUpdated(event_id="e1", ts=4, user_id="u1", region="south", birthday="02-29")
+    apply(known, older, FOLD)
     assert (known.contact.region, known.contact.birthday) == ("north", "02-29")
 
 

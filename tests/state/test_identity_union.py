@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from state import events, union
 from state.activity import KEPT_DAYS, KEPT_HOURS
 from state.calendar import DAY
-from state.contact import PENDING_LIMIT, SENT_LIMIT, Consent, Pending, Sent
+from state.contact import PENDING_LIMIT, PROFILE, SENT_LIMIT, Consent, Pending, Sent
 from state.fold import apply
 from state.identity import ALIASES_LIMIT
 from state.interest import interests
@@ -102,8 +102,9 @@ def facts(user: User) -> dict[str, Any]:
         "checked_in": user.community.checked_in,
         "complaints": user.service.complaints,
         "closed": {complaint_id: closed.at for complaint_id, closed in user.service.closed.items()},
-        "profile": (contact.timezone, contact.preferred_channels, contact.profile_at, contact.region),
+        "profile": [getattr(contact, name) for name in PROFILE] + [contact.profile_at, contact.said_at],
         "scenes": (user.scenes.alerts, user.scenes.stages),
+        "replies": (user.replies.channels, user.replies.early),
     }
 
 

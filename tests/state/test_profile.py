@@ -154,14 +154,32 @@ def test_a_window_begins_with_its_first_day_in_the_shop_s_zone() -> None:
     assert profile(user, NOON + DAY, at_shanghai)["activity"]["views_7d"] == 0
 
 
-def test_what_was_sent_is_listed_the_newest_first() -> None:
+def test_what_was_sent_is_listed_the_newest_first_with_what_came_back() -> None:
     user = User.new("u1")
-    user.contact.note_sent(Sent("id-1", "winback", 1, "sms", NOON - DAY, True))
-    user.contact.note_sent(Sent("id-2", "stage_changed", 1, "", NOON, False))
+    for sent in (
+        Sent("id-1", "winback", 1, "sms", NOON - DAY, True),
+        Sent("id-2", "stage_changed", 1, "", NOON, False),
+        Sent("id-3", "winback", 2, "email", NOON, True),
+    ):
+        user.contact.note_sent(sent)
+        user.replies.note(sent)
+    for number, (kind, trigger_id) in enumerate(
+        ((events.MessageDelivered, "id-1"), (events.MessageOpened, "id-3"), (events.MessageClicked, "id-9"))
+    ):
+        apply(user, kind(event_id=f"e{number}", ts=NOON, trigger_id=trigger_id, channel="sms"), FOLD)
+    winback: dict[str, Any] = {"rule": "winback", "clicked": False}
 
     assert profile(user, NOON, AT_UTC)["recent_triggers"] == [
-        {"id": "id-2", "rule": "stage_changed", "at": "2026-09-21T12:00:00Z", "channel": None},
-        {"id": "id-1", "rule": "winback", "at": "2026-09-20T12:00:00Z", "channel": "sms"},
+        winback | {"id": "id-3", "at": "2026-09-21T12:00:00Z", "channel": "email", "opened": True},
+        {
+            "id": "id-2",
+            "rule": "stage_changed",
+            "at": "2026-09-21T12:00:00Z",
+            "channel": None,
+            "opened": None,
+            "clicked": None,
+        },
+        winback | {"id": "id-1", "at": "2026-09-20T12:00:00Z", "channel": "sms", "opened": False},
     ]
 
 

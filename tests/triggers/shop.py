@@ -19,8 +19,9 @@ from state.lifecycle import LifecycleParams
 from state.predict import PredictParams
 from state.segments import QuintileParams, SegmentParams
 from state.tiers import MembershipParams, Tier
+from state.union import become_alias, unite
 from state.user import User, pack, unpack
-from triggers.decide import on_event, wake
+from triggers.decide import on_event, on_union, wake
 from triggers.plan import Plan
 from triggers.trigger import Claim, Decision
 
@@ -142,6 +143,18 @@ class Shop:
                 if audience in self._plan.audiences(call):
                     self._reach(applied_to, replace(call, ts=max(call.ts, event.ts)))
 
+    def link(self, gone: str, living: str, at: int) -> None:
+        """Two ids turn out to be one person: what `gone` is goes to `living`."""
+        moved, user = self.user(gone), self.user(living)
+        for each in (moved, user):
+            while each.due is not None and each.due < at:
+                self._wake(each, each.due)
+        dropped = unite(user, moved, self._plan.fold)
+        on_union(user, dropped, at, self._plan, self._facts, self._claim, self.decisions)
+        become_alias(moved, living)
+        self._keep(moved)
+        self._keep(user)
+
     def advance(self, until: int) -> None:
         """Fire every timer due before `until`, in order of time, then of user."""
         while self._due:
@@ -179,9 +192,14 @@ class Shop:
 
     def _tell(self, user_id: str, event: Any, *, late: bool) -> Applied:
         user = self.user(user_id)
-        while user.due is not None and user.due < event.ts and self._plan.decides(user, event):
+        late_at = max(self._clock, user.decided_at) if late else None
+        while user.due is not None and (
+            user.due < late_at
+            if late_at is not None
+            else user.due < event.ts and self._plan.decides(user, event)
+        ):
             self._wake(user, user.due)
-        applied = on_event(user, event, self._plan, self._facts, self._claim, self.decisions, late=late)
+        applied = on_event(user, event, self._plan, self._facts, self._claim, self.decisions, late_at=late_at)
         self._keep(user)
         return applied
 

@@ -96,6 +96,8 @@ def test_who_had_paid_or_cancelled_need_not_be_reminded(late: Any, wrong: bool) 
         (2, [], at(30 * DAY, VIEWED, sku="k1"), False),
         (2, [], at(60 * DAY, VIEWED, sku="k1"), True),
         (2, [], at(60 * DAY + 1, VIEWED, sku="k1"), False),
+        (3, [], at(31 * DAY, VIEWED, sku="k1"), True),
+        (3, [], at(30 * DAY, VIEWED, sku="k1"), False),
         (2, [], at(31 * DAY, PLACED, order_id="o2"), True),
         (1, [], at(10 * DAY, PLACED, order_id="o2"), False),
         (2, [at(11 * DAY, PAID, order_id="o2")], at(10 * DAY, PLACED, order_id="o2"), True),

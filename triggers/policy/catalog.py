@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
-from triggers.policy import consent, frequency_cap, quiet_hours, stop_list
+from triggers.policy import (
+    arbitration,
+    consent,
+    frequency_cap,
+    holdout,
+    offers,
+    quiet_hours,
+    stop_list,
+    variants,
+)
 from triggers.policy.gate import Gate
 
-GATES: tuple[Gate, ...] = (consent.GATE, stop_list.GATE, quiet_hours.GATE, frequency_cap.GATE)
+# The hold-out is last: a ghost has passed everything that a message passes.
+GATES: tuple[Gate, ...] = (
+    consent.GATE,
+    stop_list.GATE,
+    quiet_hours.GATE,
+    frequency_cap.GATE,
+    arbitration.GATE,
+    offers.GATE,
+    variants.GATE,
+    holdout.GATE,
+)

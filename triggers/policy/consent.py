@@ -21,10 +21,14 @@ def allowed(user: User, channel: str, params: ConsentParams) -> bool:
 
 
 def refuse(proposal: Proposal, params: ConsentParams) -> Suppress | None:
-    """The channel was chosen among those with consent; none left means no."""
-    if proposal.asked.user.erased_at is not None:
+    """The channel was chosen among those with consent that work; none left means no, or that nothing gets through."""
+    user = proposal.asked.user
+    if user.erased_at is not None:
         return Suppress(Reason.ERASED)
-    return Suppress(Reason.NO_CONSENT) if proposal.channel is None else None
+    if proposal.channel is not None:
+        return None
+    agreed = any(allowed(user, c, params) for c in proposal.candidate.channels or proposal.rule.channels)
+    return Suppress(Reason.UNREACHABLE if agreed else Reason.NO_CONSENT)
 
 
 GATE = Gate(name="consent", params=ConsentParams, refuse=refuse)

@@ -1,8 +1,8 @@
 """Who wanted something that was sold out and can be had again?
 
 Stock of a SKU came back from nothing, and the user has it in the cart or among the favourites, or viewed
-it while it was out. Carts hear of it first, favourites and viewers in later waves. Each return is told
-once; selling out again, or the purchase, ends it.
+it while it was out. Interest from before a purchase of the SKU is settled by it. Carts hear of it first, favourites and
+viewers in later waves. Each return is told once; selling out again, or the purchase, ends it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from triggers.stock_alerts import (
     INTEREST_EVENTS,
     WORDS,
     Waves,
+    alert_conditions,
     bought_by_then,
     left,
     left_since,
@@ -25,7 +26,7 @@ from triggers.stock_alerts import (
     told_at,
     wanted,
 )
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
 
 NAME = "back_in_stock"
 
@@ -74,6 +75,11 @@ def refuted(user: User, event: events.OrderPlaced, sent: Sent, params: Params) -
     return bought_by_then(user, event, sent, params.waves)
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    what = "a thing she cares about that was sold out can be had again"
+    return alert_conditions(asked, "back", params.waves, params.watched_for, what)
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -83,6 +89,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     swayed_by=INTEREST_EVENTS,
     refuted_by=(events.OrderPlaced,),
     refuted=refuted,

@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo
 
 from state import events
 from state.almanac import day_of_year
-from state.calendar import DAY, Duration
+from state.calendar import DAY, Duration, in_words
 from state.folding import FoldParams
 from state.local_time import ClockTime, date_at, moment, zone_of
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import nearest, so, time_is, when
 
 NAME = "birthday_upcoming"
 BEFORE_LIMIT = (
@@ -80,11 +81,8 @@ def wake_at(user: User, params: Params, fold: FoldParams) -> int | None:
     if not _knows_any(user):
         return None
     zone = zone_of(user.contact.timezone, params.zone)
-    today = date_at(user.decided_at, zone)
-    days = {day for _, day, _ in _next_birthdays(user, today)}
-    told = {day for day in days if user.contact.step_of(NAME, day.isoformat()) > 0}
-    later = {day for each in told for _, day, _ in _next_birthdays(user, each)}
-    due = min((_due(day, params, zone) for day in (days | later) - told), default=None)
+    days, told = _days_to_tell(user, date_at(user.decided_at, zone))
+    due = min((_due(day, params, zone) for day in days - told), default=None)
     return None if due is None or due > (user.last_seen_at or 0) + params.seen_within else due
 
 
@@ -94,6 +92,13 @@ def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
     today = date_at(asked.now, zone_of(user.contact.timezone, params.zone))
     born = {who for who, _ in _born_on(user, day)}
     return None if today < day and born.issuperset(candidate.fields["whose"]) else Reason.STALE
+
+
+def _days_to_tell(user: User, today: date) -> tuple[set[date], set[date]]:
+    """The next birthdays, and of those among them that were told the ones after."""
+    days = {day for _, day, _ in _next_birthdays(user, today)}
+    told = {day for day in days if user.contact.step_of(NAME, day.isoformat()) > 0}
+    return days | {day for each in told for _, day, _ in _next_birthdays(user, each)}, told
 
 
 def concerns(user: User, event: Any) -> bool:
@@ -146,6 +151,36 @@ def _due(day: date, params: Params, zone: ZoneInfo) -> int:
 
 _WORDS = {"self": "her own birthday", "child": "a child's birthday"}
 
+
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user = asked.user
+    if not _knows_any(user):
+        return [so(False, "a birthday is known, her own or a child's")]
+    zone = zone_of(user.contact.timezone, params.zone)
+    days, told = _days_to_tell(user, date_at(asked.now, zone))
+    seen_at = user.last_seen_at or 0
+    groups = []
+    for day in sorted(days):
+        due, whose = (
+            _due(day, params, zone),
+            " and ".join(sorted({_WORDS[who] for who, _ in _born_on(user, day)})),
+        )
+        groups.append(
+            [
+                so(True, f"{whose} is on {day.isoformat()}"),
+                so(day not in told, "it has not been told"),
+                so(
+                    due <= seen_at + params.seen_within,
+                    f"she was seen within {in_words(params.seen_within)} before: the last time {when(seen_at)}",
+                ),
+                time_is(
+                    asked, due, f"it is {params.at_time} where she lives, {in_words(params.before)} before"
+                ),
+            ]
+        )
+    return nearest(groups, "a birthday is a day of the calendar")
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -155,6 +190,8 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
+    catches_up=True,
     concerns=concerns,
     swayed_by=(  # whatever shows that she is still there
         *get_args(events.Clickstream),

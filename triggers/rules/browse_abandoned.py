@@ -23,7 +23,8 @@ from state.folding import FoldParams
 from state.interest import bought_at
 from state.user import User
 from triggers.stock_alerts import INTEREST_EVENTS
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import listed, nearest, so, time_is, when
 
 NAME = "browse_abandoned"
 SKU, CATEGORY = "sku", "category"
@@ -94,7 +95,10 @@ def concerns_with(params: Params) -> Callable[[User, Any], bool]:
             look = user.activity.viewed.get(event.sku)
         else:
             look = None if user.own_browsing is None else user.own_browsing.categories.get(event.category)
-        if look is None or look.fresh < least:
+        if look is None:
+            return least <= 1
+        # Asked before the event is folded, it counts already: what is due must come before it.
+        if look.fresh + (event.ts > look.at) < least:
             return False
         wakes = user.own_wakes
         return wakes is None or NAME not in wakes or event.ts < (user.last_seen_at or 0)
@@ -139,6 +143,25 @@ def _in_cart(user: User, kind: str, name: str) -> bool:
     return name in lines if kind == SKU else any(line.category == name for line in lines.values())
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user = asked.user
+    groups = [
+        [
+            so(
+                True,
+                f"{kind} {name} was viewed {params.min_views} times or more: {look.fresh}, last {when(look.at)}",
+            ),
+            so(not _in_cart(user, kind, name), "it is not in the cart"),
+            time_is(asked, look.at + params.delay, f"it is not looked at for {in_words(params.delay)}"),
+        ]
+        for kind, name, look in _open(user, params)
+    ]
+    most = sorted(user.activity.viewed.items(), key=lambda each: (-each[1].fresh, each[0]))
+    views = listed([f"{sku} {viewed.fresh}" for sku, viewed in most if viewed.fresh]) or "none"
+    missing = f"one thing is viewed {params.min_views} times since it was last carted, bought or told of"
+    return nearest(groups, f"{missing}: {views}")
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -148,6 +171,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     concerns_with=concerns_with,
     swayed_by=INTEREST_EVENTS,
     refuted_by=(events.CartItemAdded, events.OrderPlaced),

@@ -18,17 +18,19 @@ from msgspec import Meta, Struct
 
 from state import events
 from state.almanac import When, next_date
-from state.calendar import Duration
+from state.calendar import Duration, in_words
 from state.folding import FoldParams
 from state.lifecycle import Stage, stage_of
 from state.local_time import ClockTime, date_at, moment, zone_of
 from state.segments import GROUPS, SEGMENTS, flags_of, group_of, segment_name
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import so, speaks, time_is, when
 
 NAME = "calendar_scene"
 SCENES_LIMIT = 16  # as many as may be due at one moment
 AUDIENCES = ("registered", "ordered", *get_args(Stage), *GROUPS, *SEGMENTS.values())
+_BEGINNINGS = (events.Registered, events.OrderPlaced, events.OrderPaid)
 _BEFORE_AN_ORDER = ("registered", "prospect")
 
 
@@ -118,6 +120,8 @@ def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
 
 def concerns(user: User, event: Any) -> bool:
     """A session only sets the timer of one who has none: the rule is new, or she had been away."""
+    if event.__class__ in _BEGINNINGS:
+        return True  # also before it is folded
     if user.registered_at is None and not user.has_ordered:
         return False
     return event.__class__ is not events.SessionStarted or NAME not in (user.own_wakes or ())
@@ -175,6 +179,27 @@ def _belongs(asked: Asked, scene: Scene) -> bool:
 
 _LAST = "~"  # comes after the name of every scene
 
+
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user, known = asked.user, asked.user.standing
+    scenes = _within_reach(user, params.scenes)
+    zone, seen_at = zone_of(user.contact.timezone, params.zone), user.last_seen_at or 0
+    lately = f"she was seen within {in_words(params.seen_within)} before: the last time {when(seen_at)}"
+    at, last = (known.scenes_at, known.scene) if known.scenes_at >= 0 else (user.decided_at - 1, _LAST)
+    while scenes and (found := _next(scenes, zone, at, last)) is not None:
+        at, last, day = found
+        scene, untold = scenes[last], user.contact.step_of(NAME, f"{last}:{day.isoformat()}") == 0
+        group = [
+            so(asked.event is None and untold, f"{last} is on {day.isoformat()}, told once and by its timer"),
+            so(at <= seen_at + params.seen_within, lately),
+            so(_belongs(asked, scene), f"she is in the audience: {', '.join(scene.audience)}"),
+            time_is(asked, at, f"it is {scene.at_time} where she lives, {scene.days_before} days before"),
+        ]
+        if speaks(group) or not asked.passed(at):
+            return group
+    return [so(False, "she has registered or ordered, as an audience asks, and a scene is to come")]
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -191,6 +216,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     concerns=concerns,
     swayed_by=(  # the audience changes by orders and visits, and whatever she does shows that she is still there
         *get_args(events.Clickstream),

@@ -23,7 +23,8 @@ from state.lifecycle import Stage, stage_of
 from state.orders import Order
 from state.scenes import HeardStage
 from state.user import User
-from triggers.trigger import Asked, Candidate, Facts, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Facts, Reason, Rule, RuleParams
+from triggers.why import counted, nearest, so, when
 
 NAME = "campaign_stage"
 STEPS = {"warmup": 1, "encore": 3}
@@ -80,10 +81,7 @@ def evaluate(asked: Asked, params: Params) -> Candidate | None:
     if scenes is None:
         return None
     for stage in scenes.stages:
-        due = _due(stage)
-        if stage.told or stage.stage not in STEPS:
-            continue
-        if not (stage.begun or due <= stage.at or asked.passed(due)):
+        if stage.told or stage.stage not in STEPS or not _has_begun(asked, stage):
             continue
         stage.begun = True
         word = _word(asked, stage, params)
@@ -96,7 +94,7 @@ def evaluate(asked: Asked, params: Params) -> Candidate | None:
             user_id=user.user_id,
             step=STEPS[stage.stage],
             anchor=_anchor(stage),
-            at=max(due, asked.now),
+            at=max(_due(stage), asked.now),
             reason=_REASONS[word.kind],
             skus=word.skus,
             fields={
@@ -208,6 +206,11 @@ def _due(stage: HeardStage) -> int:
     return max(stage.at, stage.starts_at)
 
 
+def _has_begun(asked: Asked, stage: HeardStage) -> bool:
+    due = _due(stage)
+    return stage.begun or due <= stage.at or asked.passed(due)
+
+
 def _anchor(stage: HeardStage) -> str:
     return f"{stage.campaign}:{stage.stage}:{stage.starts_at}"
 
@@ -215,6 +218,29 @@ def _anchor(stage: HeardStage) -> str:
 def _stage_of(user: User, anchor: str) -> HeardStage | None:
     known = () if user.own_scenes is None else user.own_scenes.stages
     return next((stage for stage in known if _anchor(stage) == anchor), None)
+
+
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user, scenes = asked.user, asked.user.own_scenes
+    groups = []
+    for stage in [] if scenes is None else scenes.stages:
+        if not stage.told and stage.stage in STEPS:
+            lasts = f"from {when(stage.starts_at)} to {when(stage.ends_at)}"
+            bought = ", or was bought in it" if stage.stage == "encore" else ""
+            marked = f"{counted(len(_marked(user)), 'SKU')} in the cart or among the favourites"
+            groups.append(
+                [
+                    so(True, f"{stage.stage} of {stage.campaign} is announced, {lasts}"),
+                    so(_has_begun(asked, stage), "it has begun", _due(stage)),
+                    so(asked.now < stage.ends_at, "it is not over"),
+                    so(_is_meant(asked, stage), f"she is in its audience: {stage.audience or 'all'}"),
+                    so(
+                        _word(asked, stage, params) is not None,
+                        f"something of it is marked{bought}: {marked}",
+                    ),
+                ]
+            )
+    return nearest(groups, "a stage of a campaign is announced that was not told: warmup or encore")
 
 
 RULE = Rule(
@@ -235,6 +261,8 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
+    catches_up=True,
     swayed_by=(*get_args(events.Clickstream), events.Registered),
     refuted_by=(events.OrderPlaced,),
     refuted=refuted,

@@ -13,7 +13,8 @@ from state.calendar import Duration, in_words
 from state.contact import Sent
 from state.folding import FoldParams
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import counted, so, time_is, when
 
 NAME = "cart_abandoned"
 
@@ -36,7 +37,6 @@ def evaluate(asked: Asked, params: Params) -> Candidate | None:
         sku: item.available for sku in cart.lines if (item := asked.facts(sku)) and item.available is not None
     }
     low = {sku: count for sku, count in left.items() if 0 < count <= params.low_stock_at}
-    waited = params.second_delay if step == 2 and params.second_delay is not None else params.delay
     return Candidate(
         rule=NAME,
         version=RULE.version,
@@ -44,7 +44,7 @@ def evaluate(asked: Asked, params: Params) -> Candidate | None:
         step=step,
         anchor=cart.anchor,
         at=due,
-        reason=f"cart untouched for {in_words(waited)}",
+        reason=f"cart untouched for {in_words(_waited(step, params))}",
         skus=tuple(cart.lines),
         fields={"low_stock": low} if low else {},
         offer=params.second_offer if step == 2 else params.offer,
@@ -63,12 +63,15 @@ def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
 def refuted(user: User, event: Any, sent: Sent, params: Params) -> bool:
     """The cart was touched after the change that the message counted from: an order or a removal of what was in it,
     a clear, or anything put in."""
-    waited = params.second_delay if sent.step == 2 and params.second_delay is not None else params.delay
-    if not sent.due - waited < event.ts <= sent.due:
+    if not sent.due - _waited(sent.step, params) < event.ts <= sent.due:
         return False
     if isinstance(event, events.OrderPlaced):
         return any(line.sku in sent.skus for line in event.lines)
     return not isinstance(event, events.CartItemRemoved) or event.sku in sent.skus
+
+
+def _waited(step: int, params: Params) -> Duration:
+    return params.second_delay if step == 2 and params.second_delay is not None else params.delay
 
 
 def _next_step(user: User, params: Params) -> tuple[int, int | None]:
@@ -83,6 +86,23 @@ def _next_step(user: User, params: Params) -> tuple[int, int | None]:
     return 0, None
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    cart, (step, due) = asked.user.cart, _next_step(asked.user, params)
+    if not cart.lines or cart.anchor is None or cart.changed_at is None:
+        emptied = "" if cart.changed_at is None else f"; it has been empty since {when(cart.changed_at)}"
+        return [so(False, f"something is in the cart{emptied}")]
+    filled = (
+        f"something is in the cart: {counted(len(cart.lines), 'SKU')}, last changed {when(cart.changed_at)}"
+    )
+    found = [so(True, filled), so(due is not None, "since that change a step is left to tell")]
+    if due is None:
+        return found
+    return [
+        *found,
+        time_is(asked, due, f"nobody touches it for {in_words(_waited(step, params))}: step {step}"),
+    ]
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -92,6 +112,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     refuted_by=(events.CartItemAdded, events.CartItemRemoved, events.CartCleared, events.OrderPlaced),
     refuted=refuted,
     fields={"low_stock": "pieces left by SKU, only SKUs with `low_stock_at` or fewer left"},

@@ -14,7 +14,8 @@ from msgspec import Meta
 
 from state import events
 from state.folds.community import checkin_day
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import needs_event, so
 
 NAME = "checkin_streak"
 _EPOCH = date(1970, 1, 1)
@@ -57,6 +58,17 @@ def _iso(day: int) -> str:
     return (_EPOCH + timedelta(days=day)).isoformat()
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user, community, length = asked.user, asked.user.community, params.length
+    day = community.last_day if asked.event is None else checkin_day(user, asked.event.ts, asked.fold)
+    row = next((n for n in range(length, 0, -1) if community.streak(day, n) is not None), 0)
+    last = f" up to {_iso(day)}" if row else ""
+    return [
+        needs_event(asked, events.CheckedIn, "she checks in"),
+        so(row == length, f"{length} days in a row of no streak that was told: {row}{last}"),
+    ]
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -65,6 +77,7 @@ RULE = Rule(
     on=(events.CheckedIn,),
     evaluate=evaluate,
     holds=holds,
+    conditions=conditions,
     fields={
         "days": "how many in a row",
         "first_day": "date of the first of them where the user lives",

@@ -19,7 +19,8 @@ from state.contact import Sent
 from state.folding import FoldParams
 from state.predict import Rhythm, crosses_at, fit_of, rhythm_of
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import counted, last_order, so, time_is, when
 
 NAME = "churn_risk"
 
@@ -121,6 +122,25 @@ def _recency(user: User, params: Params) -> Duration:
     return params.one_order_recency if user.rfm.orders == 1 else params.repeat_recency
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user = asked.user
+    anchor, last_order_at = user.orders.last_counted, user.rfm.last_order_at
+    predicted = _predicted_at(user, params, asked.fold)
+    due = _recency_at(user, params) if predicted is None else predicted
+    if anchor is None or last_order_at is None or due is None:
+        return [so(False, f"an order counts: {last_order(user)}")]
+    silence = (
+        f"no order, paid or not, for {in_words(_recency(user, params))}"
+        if predicted is None
+        else f"the model gives {params.probability:.0%} to no order in the next {in_words(params.horizon)}"
+    )
+    return [
+        so(True, f"an order counts: {counted(user.rfm.orders, 'order')}, the last {when(last_order_at)}"),
+        so(user.contact.step_of(NAME, anchor) == 0, "of the silence since then nothing has been said yet"),
+        time_is(asked, due, silence),
+    ]
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -130,6 +150,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     refuted_by=(events.OrderPlaced, events.OrderPaid),
     refuted=refuted,
     fields={

@@ -18,7 +18,8 @@ from state.contact import Sent
 from state.folding import FoldParams
 from state.service import Complaint
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import listed, so, time_is, when
 
 NAME = "complaint_care"
 
@@ -38,7 +39,7 @@ def _waiting(asked: Asked, params: Params) -> Candidate | None:
     due = wake_at(asked.user, params, asked.fold)
     if due is None or not asked.passed(due):
         return None
-    complaint_id, complaint = min(_untold(asked.user), key=lambda pair: (pair[1].first.at, pair[0]))
+    complaint_id, complaint = min(_untold(asked.user), key=_opened)
     first = complaint.first
     complaint.told = first.event_id
     return Candidate(
@@ -56,10 +57,7 @@ def _waiting(asked: Asked, params: Params) -> Candidate | None:
 
 def _low_review(asked: Asked, params: Params) -> Candidate | None:
     user, review = asked.user, asked.event
-    if not isinstance(review, events.ReviewPosted) or review.rating > params.low_rating:
-        return None
-    known = review.event_id in user.service.reviews or user.service.was_closed(review.event_id, review.ts)
-    if known:
+    if asked.late or not isinstance(review, events.ReviewPosted) or not _is_low(asked, params):
         return None
     user.service.note_review(review.event_id, review.ts)
     return Candidate(
@@ -93,6 +91,17 @@ def refuted(user: User, event: Any, sent: Sent, params: Params) -> bool:
     return closed is not None and closed.opening == sent.anchor and event.ts <= sent.due
 
 
+def _is_low(asked: Asked, params: Params) -> bool:
+    """A low review that was neither told nor closed."""
+    service, review = asked.user.service, asked.event
+    known = review.event_id in service.reviews or service.was_closed(review.event_id, review.ts)
+    return review.rating <= params.low_rating and not known
+
+
+def _opened(pair: tuple[str, Complaint]) -> tuple[int, str]:
+    return pair[1].first.at, pair[0]
+
+
 def _untold(user: User) -> list[tuple[str, Complaint]]:
     if user.own_service is None:
         return []
@@ -105,6 +114,24 @@ def _case(
     return {"kind": kind, "complaint_id": complaint_id, "topic": topic, "rating": rating, "sku": sku}
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    service, review = asked.user.service, asked.event
+    if isinstance(review, events.ReviewPosted) and not asked.late and _is_low(asked, params):
+        return [so(True, f"a review of {params.low_rating} stars or fewer is posted: {review.rating}")]
+    untold = _untold(asked.user)
+    if untold:
+        complaint_id, complaint = min(untold, key=_opened)
+        first_at = complaint.first.at
+        return [
+            so(True, f"a complaint is open: {complaint_id}, since {when(first_at)}"),
+            time_is(asked, first_at + params.delay, f"it has been so for {in_words(params.delay)}"),
+        ]
+    told = listed(sorted({*service.complaints, *service.reviews}))
+    known = f"; told and still open: {told}" if told else "; none is open"
+    missing = f"a complaint is open, or a review of {params.low_rating} stars or fewer is posted"
+    return [so(False, f"{missing}, that was not told{known}")]
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -114,6 +141,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     refuted_by=(events.ComplaintClosed,),
     refuted=refuted,
     fields={

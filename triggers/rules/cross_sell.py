@@ -15,7 +15,8 @@ from state.contact import Sent
 from state.folding import FoldParams
 from state.orders import Order
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import after, last_order, listed, nearest, so, when
 
 NAME = "cross_sell"
 
@@ -132,6 +133,25 @@ def _is_wanted(
     )
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user = asked.user
+    groups = [
+        [
+            so(True, f"an order with {category} was delivered: {order_id}, {when(order.delivered_at or 0)}"),
+            so(_is_due(asked, due, params), after(params.delay), due),
+            so(
+                _is_wanted(user, order, category, companion, due, asked.now, params),
+                f"she has kept it and has no {companion}",
+            ),
+        ]
+        for due, order_id, order in _waiting(user, params)
+        for category, companion in _pairs(order, params)[order.paired :]
+    ]
+    pairs = listed([f"{category} with {companion}" for category, companion in params.companions.items()])
+    missing = f"an order is delivered that something goes with ({pairs}) and that was not looked at"
+    return nearest(groups, f"{missing}: {last_order(user)}")
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -147,6 +167,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     refuted_by=(events.OrderPlaced, events.OrderPaid, events.OrderCancelled, events.RefundIssued),
     refuted=refuted,
     fields={

@@ -15,7 +15,8 @@ from state.contact import Sent
 from state.folding import FoldParams
 from state.interest import bought_at
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import nearest, so, time_is, when
 
 NAME = "favorite_reminder"
 
@@ -78,6 +79,19 @@ def _marked_at(anchor: str) -> int:
     return int(anchor.rpartition(":")[2])
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user, favourites = asked.user, asked.user.favourites
+    groups = [
+        [
+            so(True, f"{sku} was marked as a favourite: {when(marked_at)}"),
+            so(bought_at(user, sku) < marked_at, "it was not bought since"),
+            time_is(asked, marked_at + params.delay, f"{in_words(params.delay)} have passed"),
+        ]
+        for sku, marked_at in sorted(favourites.waiting.items(), key=lambda each: (each[1], each[0]))
+    ]
+    return nearest(groups, f"a favourite was not told of yet: {len(favourites.skus)} marked, all told of")
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -87,6 +101,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     swayed_by=(events.OrderPlaced, events.OrderCancelled),
     refuted_by=(events.OrderPlaced, events.Unfavorited),
     refuted=refuted,

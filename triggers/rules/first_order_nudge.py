@@ -13,7 +13,8 @@ from state.calendar import Duration, in_words
 from state.contact import Sent
 from state.folding import FoldParams
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import last_order, so, time_is, when
 
 NAME = "first_order_nudge"
 
@@ -61,6 +62,18 @@ def _has_ordered(user: User) -> bool:
     return user.rfm.orders > 0 or user.orders.last_placed_at() is not None
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user = asked.user
+    if user.registered_at is None or user.registered_event is None:
+        return [so(False, "she has registered")]
+    return [
+        so(True, f"she has registered: {when(user.registered_at)}"),
+        so(NAME not in user.contact.episodes, "she has never been asked: it is asked once in a life"),
+        so(not _has_ordered(user), f"she has not ordered: {last_order(user)}"),
+        time_is(asked, user.registered_at + params.delay, f"{in_words(params.delay)} have passed since"),
+    ]
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -70,6 +83,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     swayed_by=(events.OrderPlaced, events.OrderPaid, events.OrderCancelled),
     refuted_by=(events.OrderPlaced,),
     refuted=refuted,

@@ -2,7 +2,8 @@
 
 Stock of a SKU fell from above to at most `threshold` while it was in the user's cart, favourites or views.
 Carts hear of it at once, favourites and viewers in later waves; never more users than the pieces left
-can bear. Each fall is told once; stock back above the threshold, or the purchase, ends it.
+can bear. Interest from before a purchase of the SKU is settled by it. Each fall is told once; stock back above the
+threshold, or the purchase, ends it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from triggers.stock_alerts import (
     INTEREST_EVENTS,
     WORDS,
     Waves,
+    alert_conditions,
     bought_by_then,
     left,
     left_since,
@@ -25,7 +27,7 @@ from triggers.stock_alerts import (
     told_at,
     wanted,
 )
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
 
 NAME = "low_stock"
 
@@ -79,6 +81,11 @@ def refuted(user: User, event: events.OrderPlaced, sent: Sent, params: Params) -
     return bought_by_then(user, event, sent, params.waves)
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    what = f"stock of a thing she cares about falls to {params.threshold} or fewer"
+    return alert_conditions(asked, "low", params.waves, params.watched_for, what)
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -88,6 +95,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     swayed_by=INTEREST_EVENTS,
     refuted_by=(events.OrderPlaced,),
     refuted=refuted,

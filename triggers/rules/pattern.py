@@ -17,7 +17,8 @@ from state.patterns import Followed
 from state.user import User
 from triggers.declared import EVENTS, Declared, followed, following, has_lines, touched
 from triggers.pattern_flaws import Flaw, flaws_of
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import listed, nearest, so, time_is, when
 
 NAME = "pattern"
 CANDIDATES_LIMIT = 16  # at one moment; what else is due then is void
@@ -161,6 +162,24 @@ def _key(of: Followed, candidate: Candidate) -> str:
     return str(candidate.fields["order_id"]) if of.by == "order" else ""
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    patterns, known = asked.user.own_patterns, asked.fold.patterns.by_key
+    if patterns is not None and patterns.answered and (asked.event is not None or patterns.united):
+        answered = patterns.answered[0]
+        return [so(True, f"a declared pattern has come about: {answered.pattern.partition('#')[0]}")]
+    declared = [f"{name} ({_reason(words)})" for name, words in params.patterns.items() if words is not None]
+    nothing = f"a declared pattern comes about: {listed(declared) or 'none is declared'}"
+    groups = []
+    for due, of, key, match in () if patterns is None else patterns.waiting(known):
+        words, began = params.patterns[of.name], when(match.marks[-1][0])
+        assert words is not None, "what is followed is declared"
+        about = f" of {key}" if key else ""
+        began = f"{of.name} is under way: {words.after.event}{about}, the last {began}"
+        silence = f"no {words.answer.event} for {in_words(of.within)} from then on"
+        groups.append([so(True, began), time_is(asked, due, silence)])
+    return nearest(groups, nothing)
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -170,6 +189,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     refuted_by=listens_to,
     refuted=refuted,
     fields={

@@ -14,7 +14,8 @@ from state.contact import Sent
 from state.folding import FoldParams
 from state.orders import Order
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import last_order, so, time_is, when
 
 NAME = "payment_pending"
 
@@ -29,7 +30,7 @@ def evaluate(asked: Asked, params: Params) -> Candidate | None:
     due = wake_at(asked.user, params, asked.fold)
     if due is None or not asked.passed(due):
         return None
-    order_id, order = min(_unpaid(asked.user), key=lambda pair: pair[1].placed_at or 0)
+    order_id, order = min(_unpaid(asked.user), key=_placed_at)
     order.reminded = True
     return Candidate(
         rule=NAME,
@@ -67,8 +68,26 @@ def _unpaid(user: User) -> list[tuple[str, Order]]:
     return [(key, o) for key, o in user.orders.by_id.items() if _is_unpaid(o) and not o.reminded]
 
 
+def _placed_at(pair: tuple[str, Order]) -> int:
+    return pair[1].placed_at or 0
+
+
 def _is_unpaid(order: Order) -> bool:
     return order.placed_at is not None and order.paid_at is None and order.cancelled_at is None
+
+
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    if asked.fold.count_on == "placed":
+        return [so(False, "the shop tells of orders before they are paid: orders.count_on is `placed`")]
+    unpaid = _unpaid(asked.user)
+    if not unpaid:
+        return [so(False, f"an order is not paid and was not reminded of yet: {last_order(asked.user)}")]
+    order_id, order = min(unpaid, key=_placed_at)
+    placed_at = order.placed_at or 0
+    return [
+        so(True, f"an order is not paid: {order_id}, placed {when(placed_at)}"),
+        time_is(asked, placed_at + params.delay, f"it stays so for {in_words(params.delay)}"),
+    ]
 
 
 RULE = Rule(
@@ -80,6 +99,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     refuted_by=(events.OrderPaid, events.OrderCancelled),
     refuted=refuted,
     fields={"order_id": "the order to pay", "total": "its amount in minor units"},

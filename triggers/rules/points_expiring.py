@@ -16,7 +16,8 @@ from state.contact import Sent
 from state.folding import FoldParams
 from state.points import Points
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import counted, so, time_is, when
 
 NAME = "points_expiring"
 
@@ -112,6 +113,19 @@ def _began(points: Points, due: int, params: Params) -> bool:
     )
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    points, now = _points(asked.user), asked.user.decided_at
+    step = None if points is None else min(_steps(points, now, params), default=None)
+    if points is None or step is None:
+        held = "none" if points is None else f"{points.balance(now)} in {counted(len(points.lots), 'lot')}"
+        return [so(False, f"points are left of whose expiry a step is still to be told: {held}")]
+    before = in_words(params.before[step.number - 1])
+    return [
+        so(True, f"points are left: {-step.spent} expire {when(points.lots[step.lot_id].expires_at)}"),
+        time_is(asked, step.due, f"it is {before} before that: step {step.number}"),
+    ]
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -121,6 +135,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     refuted_by=(events.PointsSpent,),
     refuted=refuted,
     fields={

@@ -15,7 +15,8 @@ from state.contact import Sent
 from state.folding import FoldParams
 from state.orders import Order
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import last_order, nearest, so, time_is, when
 
 NAME = "post_purchase_care"
 
@@ -94,6 +95,22 @@ def _guide(order: Order, params: Params) -> str | None:
     return min(found)[1] if found else params.default_guide
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    groups = []
+    for due, order_id, order in _waiting(asked.user, params):
+        delivered = order.delivered_at is not None
+        waited = params.after_delivery if delivered else params.after_payment
+        since = f"{'delivered' if delivered else 'paid'} {when(due - waited)}"
+        groups.append(
+            [
+                so(True, f"an order stands of which nothing was said yet: {order_id}, {since}"),
+                so(_guide(order, params) is not None, "there is a guide for what is in it"),
+                time_is(asked, due, f"{in_words(waited)} have passed since"),
+            ]
+        )
+    return nearest(groups, f"an order is paid or delivered and stands: {last_order(asked.user)}")
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -109,6 +126,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     refuted_by=(events.OrderCancelled, events.RefundIssued),
     refuted=refuted,
     fields={"order_id": "the order", "guide": "name of the usage guide for its goods"},

@@ -17,12 +17,13 @@ from msgspec import Meta, Struct
 from state import events
 from state.calendar import Duration
 from state.contact import Sent
-from state.interest import bought_at
+from state.interest import bought_at, interests
 from state.prices import fell, in_force, rose
 from state.user import User
 from state.values import LAST_TS
 from triggers.stock_alerts import INTEREST_EVENTS, WORDS
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import listed, needs_event, so
 
 NAME = "price_drop"
 
@@ -117,6 +118,13 @@ def _interest(user: User, sku: str, bought: int, span: tuple[int, int] = (-1, LA
     return None
 
 
+def _now(asked: Asked, sku: str) -> str:
+    """What she knows the price to be, and what it is."""
+    item, known = asked.facts(sku), next(_interests(asked.user, sku), None)
+    was = "unknown" if known is None or known.price is None else known.price
+    return f"{sku} {was}, now {'unknown' if item is None or item.price is None else item.price}"
+
+
 def _interests(user: User, sku: str) -> Iterator[Known]:
     line = None if user.own_cart is None else user.own_cart.lines.get(sku)
     if line is not None:
@@ -129,6 +137,21 @@ def _interests(user: User, sku: str) -> Iterator[Known]:
         yield Known("viewed", viewed.at, viewed.price)
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user, edge = asked.user, asked.event
+    if not isinstance(edge, events.PriceEdge):
+        known = listed(
+            [_now(asked, sku) for sku in sorted(interests(user), key=interests(user).__getitem__)[::-1]]
+        )
+        falls = f"a price she knows falls by {params.min_drop:.0%} or more: {known or 'she knows none'}"
+        return [needs_event(asked, events.PriceEdge, falls)]
+    far = f"that is {params.min_drop:.0%} or more below the price she knows, and this fall was not told"
+    return [
+        needs_event(asked, events.PriceEdge, f"a price falls: {edge.sku} to {edge.price}"),
+        so(_fallen(user, edge, params) is not None, far),
+    ]
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -137,6 +160,7 @@ RULE = Rule(
     on=(events.PriceEdge,),
     evaluate=evaluate,
     holds=holds,
+    conditions=conditions,
     concerns_with=concerns_with,
     swayed_by=INTEREST_EVENTS,
     refuted_by=(events.OrderPlaced,),

@@ -15,7 +15,8 @@ from state.folding import FoldParams
 from state.letters import ReferralPaid, ReferralUndone, Referred
 from state.referral import brought_at
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import counted, last_order, nearest, so, when
 
 NAME = "referral_reward"
 
@@ -72,6 +73,23 @@ def _anchor(referee: str) -> str:
     return f"referral:{referee}"
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user, event, ties = asked.user, asked.event, asked.user.ties
+    paid = isinstance(event, ReferralPaid)
+    brought = f"the first order of a friend counts, just now: {counted(len(ties.referees), 'friend')} so far"
+    untold = not paid or user.contact.step_of(NAME, _anchor(event.referee_id)) == 0
+    referrer = [so(paid, brought), so(untold, "of this friend it has not been told")]
+    if ties.referrer is None:
+        return referrer
+    counts = f"her first order counts since then and nothing of it was refunded: {last_order(user)}"
+    referee = [
+        so(True, f"she was brought by {ties.referrer}, {when(ties.referred_at)}"),
+        so(brought_at(user) is not None, counts),
+        so(not ties.thanked, "she has not been thanked for it"),
+    ]
+    return nearest([referee, referrer], brought)
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -89,6 +107,8 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
+    catches_up=True,
     refuted_by=(events.OrderCancelled, events.RefundIssued, ReferralUndone),
     refuted=refuted,
     fields={"role": "`referrer` or `referee`: whom this is for", "other": "user id of the other one"},

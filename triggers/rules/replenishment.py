@@ -21,7 +21,8 @@ from state.folding import FoldParams
 from state.orders import Order
 from state.purchases import Bought
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import counted, so, time_is, when
 
 NAME = "replenishment"
 
@@ -57,7 +58,7 @@ def evaluate(asked: Asked, params: Params) -> Candidate | None:
     waiting = [(due, thing) for due, thing in _waiting(user, params, days) if asked.passed(due)]
     if not waiting:
         return None
-    due, thing = min(waiting, key=lambda each: (each[0], each[1].kind, each[1].key))
+    due, thing = min(waiting, key=_first)
     thing.bought.told = thing.bought.last_at
     cycle = _cycle(thing, params, days) or 0
     skus = user.purchases.last_of(thing.key) if thing.kind == "category" else [thing.key]
@@ -126,6 +127,11 @@ def _waiting(user: User, params: Params, days: Days) -> Iterator[tuple[int, Thin
         yield last_at + (ahead if ahead >= DAY else cycle // 2), thing
 
 
+def _first(waiting: tuple[int, Thing]) -> tuple[int, str, str]:
+    due, thing = waiting
+    return due, thing.kind, thing.key
+
+
 def _things(user: User, params: Params) -> Iterator[Thing]:
     """Those that may have a cycle: most of what is bought is bought once, and must cost nothing here."""
     purchases, cycles = user.own_purchases, params.cycles
@@ -183,6 +189,22 @@ def _is_in(order: Order, kind: str, key: str, since: int, until: int | None = No
     return key in held if kind == "sku" else key in held.values()
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user, days = asked.user, asked.fold.days
+    waiting = [*_waiting(user, params, days)]
+    if not waiting:
+        bought = 0 if user.own_purchases is None else len(user.own_purchases.skus)
+        known = f"{counted(bought, 'SKU')} bought, a cycle is known after {params.min_purchases} purchases"
+        return [so(False, f"something runs out that was not told or ordered since: {known}")]
+    due, thing = min(waiting, key=_first)
+    cycle, last_at = _cycle(thing, params, days) or 0, thing.bought.last_at
+    lasts = f"{in_words(max(1, round(cycle / DAY)) * DAY)}, to {when(last_at + cycle)}"
+    return [
+        so(True, f"{thing.kind} {thing.key} was bought {when(last_at)} and lasts about {lasts}"),
+        time_is(asked, due, "it is nearly used up"),
+    ]
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -192,6 +214,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     refuted_by=(events.OrderPlaced, events.OrderPaid, events.OrderCancelled, events.RefundIssued),
     refuted=refuted,
     fields={

@@ -10,7 +10,8 @@ from typing import Any
 
 from state import events
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import needs_event, so
 
 NAME = "return_care"
 
@@ -62,6 +63,18 @@ def _skus(user: User, event: Any) -> list[str]:
     return [] if order is None else [*dict.fromkeys(order.skus)]
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    event = asked.event
+    asks = needs_event(asked, events.ReturnRequested, "she asks to send something back")
+    if not isinstance(event, events.ReturnRequested):
+        return [asks]
+    return [
+        asks,
+        so(asked.user.contact.step_of(NAME, event.event_id) == 0, "this request has not been answered"),
+        so(_action(event.reason, params) is not None, f"there is an answer to the reason {event.reason!r}"),
+    ]
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -70,6 +83,7 @@ RULE = Rule(
     on=(events.ReturnRequested,),
     evaluate=evaluate,
     holds=holds,
+    conditions=conditions,
     fields={
         "order_id": "the order",
         "return_reason": "as the shop told it",

@@ -3,8 +3,7 @@
 Segments go by `rfm` in the settings: thresholds or scores (state/segments.py). A change is told `settle_for` after it
 came about if it has stood all the while, so nobody flaps between two segments; `from` is what was told before, null for
 the first. By scores of the population a change is found within a day, as others may bring it about. As every group is
-made of segments, a change of group is one of segment too. What comes late changes the segment with the next order,
-session or timer.
+made of segments, a change of group is one of segment too.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ from state.calendar import Duration, earliest, in_words
 from state.folding import FoldParams
 from state.segments import flags_of, group_of, next_change_at, segment_name
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import so, when
 
 NAME = "segment_changed"
 
@@ -85,6 +85,22 @@ def concerns(user: User, event: Any) -> bool:
     )
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user, fold, now = asked.user, asked.fold, asked.user.decided_at
+    flags, known = flags_of(user, now, fold.segments, fold.days), user.standing
+    changes_at = next_change_at(user, fold.segments, fold.days)
+    names = f"{segment_name(known.flags) or 'none'}: now {segment_name(flags) or 'none'}"
+    if flags is not None and fold.segments.cuts_at(now) is not None:
+        names += " by scores, which others may change"
+    differs = so(flags != known.flags, f"the segment is another than the one told, {names}", changes_at)
+    if not differs.met:
+        return [differs]
+    since = now if known.since is None or flags != known.coming else known.since
+    due = since + params.settle_for
+    stood = f"it has stood for {in_words(params.settle_for)}, since {when(since)}"
+    return [differs, so(asked.passed(due), stood, earliest(due, changes_at))]
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -100,6 +116,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     concerns=concerns,
     swayed_by=(events.SessionStarted,),
     fields={

@@ -12,7 +12,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from state import events
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import nearest, needs_event, so
 
 NAME = "share_reward"
 
@@ -43,13 +44,25 @@ def _for_shares(asked: Asked, params: Params) -> Candidate | None:
 
 def _for_likes(asked: Asked, params: Params) -> Candidate | None:
     community, target, likes = asked.user.community, asked.event.target, asked.event.likes
-    rung = _reached(params.like_ladder, likes or 0)
-    if likes is None or rung == 0:
+    rung, told = _liked(asked, params)
+    if rung == 0:
         return None
-    if any(community.knows_liked(target, told) for told in params.like_ladder if told >= rung):
-        return None
-    community.note_liked(target, rung)
-    return _reward(asked, params, "likes", likes, rung, target)
+    community.note_liked(target, max(rung, told), [each for each in params.like_ladder if each < rung])
+    return _reward(asked, params, "likes", likes, rung, target) if rung > told else None
+
+
+def _liked(asked: Asked, params: Params) -> tuple[int, int]:
+    """The rungs that the likes of the target have reached, and of which it was told; 0: none, or nothing reached."""
+    community, target = asked.user.community, asked.event.target
+    rung = _reached(params.like_ladder, asked.event.likes or 0)
+    if rung == 0:
+        return 0, 0
+    return rung, max((each for each in params.like_ladder if community.knows_liked(target, each)), default=0)
+
+
+def _has_news(asked: Asked, params: Params) -> bool:
+    rung, told = _liked(asked, params)
+    return rung > told
 
 
 def _reward(asked: Asked, params: Params, kind: str, count: int, rung: int, target: str | None) -> Candidate:
@@ -76,6 +89,19 @@ def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
     return None
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    community, shares = asked.user.community, needs_event(asked, events.ContentShared, "she shares something")
+    ladders = (params.share_ladder, params.like_ladder)
+    rungs, likes = (", ".join(map(str, ladder)) or "none" for ladder in ladders)
+    reached = _reached(params.share_ladder, community.shares) > community.shares_told
+    own = f"her shares reach a rung that was not told ({rungs}): {community.shares} so far"
+    liked = asked.event is not None and _has_news(asked, params)
+    return nearest(
+        [[shares, so(reached, own)], [shares, so(liked, f"its likes reach one that was not told ({likes})")]],
+        own,
+    )
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -84,6 +110,7 @@ RULE = Rule(
     on=(events.ContentShared,),
     evaluate=evaluate,
     holds=holds,
+    conditions=conditions,
     fields={
         "kind": "`shares` or `likes`",
         "rung": "the one that was reached",

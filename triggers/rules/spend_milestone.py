@@ -18,7 +18,8 @@ from state.membership import Passed
 from state.orders import Order
 from state.user import User
 from triggers.spending import cause_of, just_counted, worth
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import last_order, so
 
 NAME = "spend_milestone"
 WINDOW_DAYS = 30
@@ -47,12 +48,11 @@ def evaluate(asked: Asked, params: Params) -> Candidate | None:
     anchor = cause_of(order, fold)
     if user.contact.step_of(NAME, anchor) > 0:
         return None
-    first_day, last_day = (fold.days.of(user.decided_at - back) for back in (WINDOW_DAYS * DAY, 0))
-    spend = user.rfm.net_between(first_day, last_day)
-    added = order.total if first_day <= fold.days.of(order.counted_at or 0) <= last_day else 0
-    rung = params.rung(max(spend, worth(order)))
-    if rung <= params.rung(max(spend - added, _held_alone(user, first_day, fold))):
+    rung, held = _rungs(asked, order, params)
+    if rung <= held:
         return None
+    first_day, last_day = _window(asked)
+    spend = user.rfm.net_between(first_day, last_day)
     user.membership.passed = Passed(anchor, first_day, last_day, spend < rung)
     return Candidate(
         rule=NAME,
@@ -93,6 +93,20 @@ def refuted(
     return not _stands(params.ladder[sent.step - 1], spend, _order_of(user, passed))
 
 
+def _window(asked: Asked) -> tuple[int, int]:
+    now, days = asked.user.decided_at, asked.fold.days
+    return days.of(now - WINDOW_DAYS * DAY), days.of(now)
+
+
+def _rungs(asked: Asked, order: Order, params: Params) -> tuple[int, int]:
+    """The rung with this order that has just counted, and the one without it."""
+    user, fold, (first_day, last_day) = asked.user, asked.fold, _window(asked)
+    spend = user.rfm.net_between(first_day, last_day)
+    added = order.total if first_day <= fold.days.of(order.counted_at or 0) <= last_day else 0
+    before = max(spend - added, _held_alone(user, first_day, fold))
+    return params.rung(max(spend, worth(order))), params.rung(before)
+
+
 def _held_alone(user: User, first_day: int, fold: FoldParams) -> int:
     """What the order that passed a rung by itself is still worth, within the window."""
     passed = None if user.own_membership is None else user.own_membership.passed
@@ -112,6 +126,31 @@ def _stands(rung: int, spend: int, order: Order | None) -> bool:
     return spend >= rung or (order is not None and worth(order) >= rung)
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user, counted, (first_day, last_day) = asked.user, just_counted(asked), _window(asked)
+    spend = user.rfm.net_between(first_day, last_day)
+    counts = so(counted is not None, f"an order counts, just now: {last_order(user)}")
+    if counted is None:
+        above = next((rung for rung in params.ladder if rung > spend), None)
+        goal = "there is none above" if above is None else f"the next is {above}"
+        return [
+            counts,
+            so(False, f"it lifts the net spend of {WINDOW_DAYS} days, {spend}, to a rung: {goal}"),
+        ]
+    _, order = counted
+    rung, held = _rungs(asked, order, params)
+    return [
+        counts,
+        so(
+            user.contact.step_of(NAME, cause_of(order, asked.fold)) == 0, "of this order it has not been told"
+        ),
+        so(
+            rung > held,
+            f"it passes a rung: {WINDOW_DAYS}-day spend {spend}, order {worth(order)}, before at {held}",
+        ),
+    ]
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -120,6 +159,7 @@ RULE = Rule(
     on=(events.OrderPlaced, events.OrderPaid),
     evaluate=evaluate,
     holds=holds,
+    conditions=conditions,
     refuted_by=(events.RefundIssued, events.OrderCancelled),
     refuted=refuted,
     fields={

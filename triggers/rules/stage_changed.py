@@ -12,7 +12,8 @@ from state import events
 from state.folding import FoldParams
 from state.lifecycle import ASLEEP, next_change_at, stage_of
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import so, when
 
 NAME = "stage_changed"
 _VISITS = frozenset(get_args(events.Clickstream))
@@ -60,6 +61,14 @@ def concerns(user: User, event: Any) -> bool:
     return user.has_ordered if stage is None else stage in ASLEEP
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user, fold, known = asked.user, asked.fold, asked.user.lifecycle
+    stage = stage_of(user, user.decided_at, fold.lifecycle)
+    since = "" if known.since is None else f" since {when(known.since)}"
+    text = f"the stage is another than on record, {known.stage or 'none'}{since}: now {stage or 'none'}"
+    return [so(stage != known.stage, text, next_change_at(user, fold.lifecycle))]
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -75,6 +84,8 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
+    catches_up=True,
     concerns=concerns,
     swayed_by=get_args(events.Clickstream),
     fields={"from": "the stage before, null if none was known", "to": "the stage now"},

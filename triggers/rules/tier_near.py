@@ -20,7 +20,8 @@ from state.membership import Near
 from state.tiers import YEAR_DAYS, Sums, Tier, ahead, held_rank, rank_of
 from state.user import User
 from triggers.spending import SPENDING_EVENTS, cause_of, just_counted, worth
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import counted, last_order, so
 
 NAME = "tier_near"
 
@@ -98,11 +99,37 @@ def _near(user: User, params: Params, fold: FoldParams) -> Near | None:
 def _near_next(rank: int, year: Sums, tiers: Sequence[Tier], params: Params) -> Near | None:
     if rank + 1 >= len(tiers):
         return None
-    (orders, net), tier = year, tiers[rank + 1]
-    amount, lacking = max(0, tier.spend - net), max(0, tier.orders - orders)
-    if amount > round(params.within * tier.spend) or lacking > params.missing_orders:
-        return None
-    return Near(tier.name, "", amount, lacking)
+    lacking, tier = _lacking(year, tiers[rank + 1]), tiers[rank + 1]
+    is_near = lacking.amount <= round(params.within * tier.spend) and lacking.orders <= params.missing_orders
+    return lacking if is_near else None
+
+
+def _lacking(year: Sums, tier: Tier) -> Near:
+    orders, net = year
+    return Near(tier.name, "", max(0, tier.spend - net), max(0, tier.orders - orders))
+
+
+def _distance(user: User, fold: FoldParams) -> str:
+    rank, tiers, rfm = rank_of(user, fold.membership, fold.days), fold.membership.tiers, user.own_rfm
+    if rank is None or rfm is None:
+        return "she has not bought yet"
+    if rank + 1 >= len(tiers):
+        return f"she has the highest tier, {tiers[rank].name}"
+    lacking = _lacking(rfm.window(user.decided_at, YEAR_DAYS, fold.days), tiers[rank + 1])
+    return f"{lacking.amount} and {counted(lacking.orders, 'order')} to {lacking.tier}"
+
+
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user, fold = asked.user, asked.fold
+    near, told = _near(user, params, fold), None if user.own_membership is None else user.own_membership.near
+    again = near is not None and told is not None and near.tier == told.tier
+    margin = f"{params.within:.0%} of its spend and {counted(params.missing_orders, 'order')}"
+    heard = "" if told is None else f": told {told.amount} short of {told.tier}"
+    return [
+        so(just_counted(asked) is not None, f"an order counts, just now: {last_order(user)}"),
+        so(near is not None, f"to the next tier no more than {margin} are lacking: {_distance(user, fold)}"),
+        so(not again, f"this approach has not been told yet{heard}", wake_at(user, params, fold)),
+    ]
 
 
 RULE = Rule(
@@ -114,6 +141,8 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
+    catches_up=True,
     refuted_by=(events.OrderPlaced, events.OrderPaid),
     refuted=refuted,
     fields={

@@ -17,7 +17,8 @@ from state.contact import Sent
 from state.user import User
 from state.values import LAST_TS
 from state.visits import VISITS_LIMIT
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import needs_event, so
 
 NAME = "unfollow_retention"
 
@@ -75,6 +76,23 @@ def _told_since_following(user: User) -> bool:
     return any(episode.at > user.community.followed_at for episode in told)
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user, left = asked.user, asked.event
+    until, since = asked.now if left is None else left.ts, _last_order_at(user)
+    visits, follows = user.activity.visits_between(since, until), user.community.followed_at
+    return [
+        needs_event(asked, events.StoreUnfollowed, "she unfollows the store"),
+        so(
+            (left is None or follows < left.ts) and not _told_since_following(user),
+            "she has not followed again, or been told so since she did",
+        ),
+        so(
+            visits >= params.visits,
+            f"{params.visits} visits or more without an order by then: {visits} so far",
+        ),
+    ]
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -83,6 +101,7 @@ RULE = Rule(
     on=(events.StoreUnfollowed,),
     evaluate=evaluate,
     holds=holds,
+    conditions=conditions,
     swayed_by=(events.StoreFollowed, events.OrderPlaced, events.OrderPaid, events.OrderCancelled),
     refuted_by=(events.OrderPlaced, events.OrderPaid),
     refuted=refuted,

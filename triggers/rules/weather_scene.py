@@ -13,7 +13,8 @@ from state.calendar import Duration, iso
 from state.folding import FoldParams
 from state.scenes import HeardAlert
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import nearest, so, when
 
 NAME = "weather_scene"
 
@@ -97,6 +98,31 @@ def _liked(user: User, condition: str, params: Params) -> list[str]:
     return sorted(found, key=lambda category: (-times[category], category))
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user, scenes = asked.user, asked.user.own_scenes
+    region = user.contact.region
+    groups = []
+    for alert in [] if scenes is None else [each for each in scenes.alerts if not each.settled]:
+        due, liked = _due(alert, params), _liked(user, alert.condition, params)
+        goods = ", ".join(params.conditions.get(alert.condition, ())) or "nothing"
+        groups.append(
+            [
+                so(
+                    True,
+                    f"an alert has come: {alert.condition} in {alert.region} from {when(alert.starts_at)}",
+                ),
+                so(region == alert.region, f"she lives there: in {region or 'no region that is known'}"),
+                so(
+                    bool(liked),
+                    f"she likes what it is good for ({goods}): {', '.join(liked) or 'none of it'}",
+                ),
+                so(due <= alert.at or asked.passed(due), "its moment has come", due),
+            ]
+        )
+    where = "her region, which is not known" if region is None else f"her region, {region}"
+    return nearest(groups, f"weather is announced for {where}")
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -108,6 +134,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     swayed_by=(events.ProductViewed, events.CategoryViewed, events.CartItemAdded, events.OrderPlaced),
     fields={
         "condition": "as in the alert",

@@ -13,7 +13,8 @@ from state.calendar import Duration, in_words, iso
 from state.contact import Sent
 from state.folding import FoldParams
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import counted, last_order, so, time_is, when
 
 NAME = "welcome_pack"
 
@@ -86,6 +87,25 @@ def _has_second(user: User) -> bool:
     )
 
 
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user, orders = asked.user, asked.user.rfm.orders
+    anchor, first_at = user.orders.first_counted, user.rfm.first_order_at
+    only = f"one order counts and no more: {counted(orders, 'order')}; {last_order(user)}"
+    if anchor is None or first_at is None or orders != 1:
+        return [so(False, only)]
+    done = user.contact.step_of(NAME, anchor)
+    left = NAME not in user.contact.episodes or (done == 1 and params.reminder_after is not None)
+    found = [
+        so(True, only),
+        so(left, f"a step is left: {done} told" if done or left else "no first order was told of before"),
+        so(not _has_second(user), f"no other order has been placed since {when(first_at)}"),
+    ]
+    if done == 1 and params.reminder_after is not None:
+        waited = f"{in_words(params.reminder_after)} have passed since the first order: step 2"
+        found.append(time_is(asked, first_at + params.reminder_after, waited))
+    return found
+
+
 RULE = Rule(
     name=NAME,
     version=1,
@@ -95,6 +115,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     refuted_by=(events.OrderPlaced,),
     refuted=refuted,
     fields={"coupon_valid_until": "RFC 3339, end of the coupon"},

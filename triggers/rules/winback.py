@@ -14,7 +14,8 @@ from state.calendar import Duration, in_words
 from state.contact import Sent
 from state.folding import FoldParams
 from state.user import User
-from triggers.trigger import Asked, Candidate, Reason, Rule, RuleParams
+from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
+from triggers.why import last_order, so, time_is, when
 
 NAME = "winback"
 
@@ -55,26 +56,25 @@ def wake_at(user: User, params: Params, fold: FoldParams) -> int | None:
     anchor, last_order_at = user.orders.last_counted, user.rfm.last_order_at
     if anchor is None or last_order_at is None:
         return None
-    episode = user.contact.episode(NAME, anchor)
-    done = 0 if episode is None else episode.step
-    if done >= len(params.after) or (episode is not None and _answered(user, episode.at)):
+    done = user.contact.step_of(NAME, anchor)
+    if done >= len(params.after) or (done > 0 and _answered(user, params)):
         return None
     return last_order_at + params.after[done]
 
 
 def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
     user = asked.user
-    answered = user.orders.last_counted != candidate.anchor or _answered(user, candidate.at)
+    answered = user.orders.last_counted != candidate.anchor or _answered(user, params)
     return Reason.STALE if answered else None
 
 
 def refuted(user: User, event: Any, sent: Sent, params: Params) -> bool:
-    """An order that counts came in between, or a visit since the step before."""
+    """An order that counts came in between, or a visit since the first step."""
     if sent.step > len(params.after) or event.ts > sent.due:
         return False
     ordered_at = sent.due - params.after[sent.step - 1]
     is_visit = not isinstance(event, events.OrderPaid)
-    if sent.step > 1 and is_visit and event.ts > ordered_at + params.after[sent.step - 2]:
+    if sent.step > 1 and is_visit and event.ts > ordered_at + params.after[0]:
         return True
     order = user.orders.by_id.get(getattr(event, "order_id", ""))
     if order is None or order.counted_at is None or order.cancelled_at is not None:
@@ -82,9 +82,28 @@ def refuted(user: User, event: Any, sent: Sent, params: Params) -> bool:
     return ordered_at < order.counted_at <= sent.due
 
 
-def _answered(user: User, since: int) -> bool:
-    """A visit, and placing an order is one."""
-    return (user.activity.last_visit_at or 0) > since
+def _answered(user: User, params: Params) -> bool:
+    """A visit since the episode opened, whenever we heard of it; placing an order is one."""
+    return (user.activity.last_visit_at or 0) > (user.rfm.last_order_at or 0) + params.after[0]
+
+
+def conditions(asked: Asked, params: Params) -> list[Condition]:
+    user = asked.user
+    anchor, last_order_at = user.orders.last_counted, user.rfm.last_order_at
+    if anchor is None or last_order_at is None:
+        return [so(False, f"an order counts: {last_order(user)}")]
+    done, steps = user.contact.step_of(NAME, anchor), len(params.after)
+    found = [
+        so(True, f"an order counts: the last {when(last_order_at)}"),
+        so(done < steps, f"of the {steps} steps one is left: {done} told"),
+    ]
+    if done > 0:
+        opened = when(last_order_at + params.after[0])
+        found.append(so(not _answered(user, params), f"no visit and no order since step 1 was due, {opened}"))
+    if done < steps:
+        silence = f"no order for {in_words(params.after[done])}: step {done + 1}"
+        found.append(time_is(asked, last_order_at + params.after[done], silence))
+    return found
 
 
 RULE = Rule(
@@ -96,6 +115,7 @@ RULE = Rule(
     evaluate=evaluate,
     wake_at=wake_at,
     holds=holds,
+    conditions=conditions,
     swayed_by=get_args(events.Clickstream),
     refuted_by=(*get_args(events.Clickstream), events.OrderPlaced, events.OrderPaid),
     refuted=refuted,

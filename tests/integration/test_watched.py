@@ -1,0 +1,215 @@
+"""Does a real Prometheus see what the dashboards ask for, and do the alerts fire when something is really wrong?"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from tests.alerts import ALERTS, hastened
+from tests.integration.installation import Installation, eventually
+from tests.integration.test_status import ask
+from tests.servers.ports import free_port
+from tests.servers.prometheus import PrometheusServer
+from tests.servers.redis import RedisServer
+from tests.test_deploy import DASHBOARDS, expressions
+
+WATCHED_SECONDS = 90.0  # at most; until every panel shows something
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+NEEDS_KAFKA = "Kafka only: the file log has no such thing"
+EMPTY: Mapping[str, str] = {
+    "beckon_source_lag_records": NEEDS_KAFKA,  # lines of a growing file are not counted
+    "beckon_dlq_records_total": "no series before the first bad record",
+    "beckon_limit_hits_total": "no series before a limit is hit",
+    "beckon_triggers_retracted_total": "no series before a trigger is taken back",
+    "beckon_triggers_deferred_total": "no series before quiet hours",
+    "beckon_calls_total": "whether the shop's first day has a campaign by then depends on the machine",
+    "beckon_log_messages_total": "no warnings, hopefully",
+}
+"""Metrics whose panels may be empty in such a run, with the reason."""
+
+KAFKA_ONLY = {"OutboxStuck", "PublishUnknown", "RedisRollback"}
+"""Provoked by `make chaos ARGS="--rows w"`."""
+
+
+@pytest.fixture
+def prometheus_program() -> str:
+    found = shutil.which("prometheus")
+    if found is None:
+        pytest.skip("no prometheus on the PATH (Debian: prometheus)")
+    return found
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A store that the test may kill."""
+    server = RedisServer(tmp_path / "redis").start()
+    yield server
+    server.stop()
+
+
+def test_every_panel_is_answered_and_no_log_line_knows_a_customer(
+    prometheus_program: str, redis_url: str, tmp_path: Path
+) -> None:
+    """The demo shop, alive for a while, at the most talkative level of the log."""
+    port = free_port()
+    settings = {
+        "redis": {"url": redis_url},
+        "http": {"enabled": True, "port": port},
+        "logs": {"level": "debug"},
+        "demo": {"enabled": True, "behind": "2h", "speed": 3600},
+        "engine": {"census_every": "2s"},
+    }
+    with (
+        Installation(tmp_path / "shop", settings) as shop,
+        PrometheusServer(prometheus_program, tmp_path / "prometheus", [port]) as prometheus,
+    ):
+        service = shop.start("run", "--quiet")
+        eventually(lambda: ask(port, "/readyz")[0] == 200, what="readiness")
+        queries = [query for path in DASHBOARDS for query in expressions(path)]
+        deadline = time.monotonic() + WATCHED_SECONDS
+        while missing := {
+            query for query in queries if not prometheus.query(timed(query)) and not may_be_empty(query)
+        }:
+            assert time.monotonic() < deadline, missing
+            time.sleep(2.0)
+        served = ask(port, "/metrics")[1].decode()
+        service.terminate()
+        assert service.wait(30) == 0, service.said()
+        assert sample(served, "beckon_users") > 100
+        assert sample(served, "beckon_census_share") == 1.0
+
+        said = service.said(1 << 30)
+        assert "a trigger is out" in said, "nothing is said of single triggers: what does this test show?"
+        names = identifiers(tmp_path / "shop" / "var" / "log")
+        for text in (said, served):
+            assert not [word for word in re.findall(r"[\w.:@-]+", text) if word in names]
+
+
+def test_alerts_fire_when_something_is_wrong(
+    prometheus_program: str, own_redis: RedisServer, tmp_path: Path
+) -> None:
+    port, other = free_port(), free_port()
+    settings: dict[str, Any] = {
+        "files": {"directory": "log"},
+        "redis": {"url": own_redis.url},
+        "http": {"enabled": True, "port": port},
+        "engine": {"heartbeat": "1s", "census_every": "1s"},
+        "policy": {"enabled": False},
+        "time": {"out_of_orderness": "1s"},
+        "logs": {"level": "debug"},
+    }
+    log = tmp_path / "shop" / "log"
+    with (
+        Installation(tmp_path / "shop", settings) as shop,
+        PrometheusServer(prometheus_program, tmp_path / "prometheus", [port], hastened()) as prometheus,
+    ):
+        fired: set[str] = set()
+
+        def fires(*names: str, meanwhile: Callable[[], None] = lambda: None) -> None:
+            seen: set[str] = set()
+            deadline = time.monotonic() + 45.0
+            while not seen >= set(names):
+                assert time.monotonic() < deadline, f"only {seen} of {names}; " + service.said()
+                meanwhile()
+                time.sleep(0.4)
+                seen |= prometheus.firing()
+            fired.update(names)
+
+        service = shop.start("run")
+        eventually(lambda: ask(port, "/readyz")[0] == 200, what="readiness")
+        register(log, "early", ago=1.0)
+        eventually(
+            lambda: b"beckon_trigger_latency_seconds_bucket" in ask(port, "/metrics")[1], what="a trigger"
+        )
+        eventually(lambda: not prometheus.firing(), what="calm")
+        fires("DlqRate", "TriggerLatencyP99", meanwhile=lambda: mischief(log))
+        with redis.Redis.from_url(own_redis.url) as client:
+            client.config_set("maxmemory", int(client.info("memory")["used_memory"] * 1.1))
+            fires("StateNearLimit")
+            client.config_set("maxmemory", 0)
+        fires("NoTriggers")
+        shop.change({"http": {"port": other}})
+        second = shop.start("run")  # the mistake that FencedLoop is about
+        fires("FencedLoop")
+        second.kill()
+        eventually(lambda: ask(port, "/readyz")[0] == 200, what="readiness")
+
+        own_redis.kill()
+        fires("NotReady", "CommitStale", "LagSecondsHigh", "WatermarkStalled")
+        own_redis.start()
+        eventually(lambda: ask(port, "/readyz")[0] == 200, what="readiness to come back")
+        eventually(lambda: not prometheus.firing() - {"NoTriggers"}, what="calm again")
+        service.kill()
+        fires("Down")
+        said = service.said(1 << 30) + second.said(1 << 30)
+        assert not re.findall(r"\b(?:early|late)[\w-]+", said)
+        assert f'"trace_id": "{TRACE}"' in said
+    assert fired >= set(ALERTS) - KAFKA_ONLY
+
+
+def register(log: Path, name: str, *, ago: float) -> None:
+    """Five people never heard of; each is told at once that it is a prospect now."""
+    ts = int((time.time() - ago) * 1000)
+    event = {"type": "registered", "ts": ts, "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
+    names = [f"{name}-{ts}-{number}" for number in range(5)]
+    write(log, *(json.dumps({**event, "event_id": name, "user_id": name}) for name in names))
+
+
+def mischief(log: Path) -> None:
+    """A record that is none, and people of whom we hear only two minutes later."""
+    register(log, "late", ago=120.0)
+    write(log, '{"event_id": "late-bad", "type": "registered", "user_id": "late-person"}')
+
+
+def write(log: Path, *lines: str) -> None:
+    log.mkdir(exist_ok=True)
+    with (log / "customers.jsonl").open("a") as file:
+        file.write("".join(f"{line}\n" for line in lines))
+
+
+def may_be_empty(query: str) -> bool:
+    return any(name in query for name in EMPTY)
+
+
+def timed(query: str) -> str:
+    return query.replace("$__rate_interval", "15s")
+
+
+def sample(served: str, name: str) -> float:
+    found = re.search(rf"^{name} (\S+)$", served, re.MULTILINE)
+    assert found is not None, name
+    return float(found.group(1))
+
+
+def identifiers(log: Path) -> set[str]:
+    """Every user, SKU, order, and whatever else a shop's records call an id, of what came in."""
+    found: set[str] = set()
+
+    def collect(value: Any) -> None:
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                if isinstance(inner, str) and (name.endswith("_id") or name in {"sku", "email", "phone"}):
+                    found.add(inner)
+                else:
+                    collect(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                collect(inner)
+
+    for path in log.rglob("*.jsonl"):
+        if path.stem in {"clickstream", "orders", "inventory", "customers", "engagement"}:
+            for line in path.read_bytes().splitlines():
+                try:
+                    collect(json.loads(line))
+                except (ValueError, UnicodeDecodeError):
+                    continue  # one of the shop's bad records
+    assert len(found) > 300
+    return {each for each in found if len(each) > 2}
