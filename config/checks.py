@@ -15,7 +15,7 @@ from config.layers import PREFIX, Branch, has_password, is_secret, leaves, varia
 from config.policy_checks import policy_problems
 from config.problem import Problem
 from config.settings import Settings
-from state.calendar import DAY
+from state.calendar import DAY, SECOND
 from state.rfm import GRACE_DAYS, WINDOWS_DAYS
 from state.tiers import MembershipParams
 
@@ -88,6 +88,11 @@ def notes_of(settings: Settings) -> Iterator[str]:
         yield (
             f"redis.user_ttl {settings.redis.user_ttl}: users are forgotten before the longest window "
             f"({WINDOWS_DAYS[-1]}d, and membership.keep_for) is over"
+        )
+    if settings.rfm.by == "quintiles":
+        yield (
+            f"rfm.by quintiles: until {settings.rfm.quintiles.least_buyers} buyers are counted segments go by "
+            f"{'rfm.cuts' if settings.rfm.cuts else 'the thresholds'}; customers of before are counted as they come by"
         )
     yield from cap_notes(settings.policy, settings.rules)
     if settings.state.kind == "memory":
@@ -197,10 +202,31 @@ def _segment_problems(settings: Settings) -> Iterator[Problem]:
             yield Problem(
                 f"rfm.{name}", f"{value} is not above zero and at most {longest}d", "days are kept so long"
             )
+    yield from _cut_problems(settings)
     for name in settings.rules["calendar_scene"].scenes:
         if not _SCENE.match(name):
             message = f"{name!r} is not a name of small letters, digits and underscores"
             yield Problem(f"rules.calendar_scene.scenes.{name}", message)
+
+
+def _cut_problems(settings: Settings) -> Iterator[Problem]:
+    """Fixed cut points must be four, ascending; counters must let go of whom Redis forgets."""
+    rfm, quintiles = settings.rfm, settings.rfm.quintiles
+    if rfm.by == "cuts" and rfm.cuts is None:
+        yield Problem("rfm.cuts", "rfm.by: cuts needs them", "or write rfm.by: quintiles")
+    for name in ("r", "f", "m") if rfm.cuts is not None else ():
+        points = getattr(rfm.cuts, name)
+        if len(points) != 4 or list(points) != sorted(points):
+            yield Problem(f"rfm.cuts.{name}", "is not four numbers in ascending order")
+    for name in ("publish_every", "look_every", "bought_within"):
+        if getattr(quintiles, name) < SECOND:
+            yield Problem(f"rfm.quintiles.{name}", f"{getattr(quintiles, name)} is below 1s")
+    if quintiles.publish_every < settings.time.out_of_orderness:
+        message = f"{quintiles.publish_every} is shorter than time.out_of_orderness"
+        yield Problem("rfm.quintiles.publish_every", message, "timers lag so far behind events")
+    if rfm.by == "quintiles" and quintiles.bought_within > settings.redis.user_ttl:
+        message = f"{quintiles.bought_within} is longer than redis.user_ttl, {settings.redis.user_ttl}"
+        yield Problem("rfm.quintiles.bought_within", message, "who is forgotten would stay in the counters")
 
 
 def _fit_problems(settings: Settings) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self, cast, get_args
 
@@ -18,6 +18,7 @@ import structlog
 from prometheus_client import Gauge
 
 from connectors import metrics
+from flows.population import HEAD, unpack_head
 from state.calendar import DAY
 from state.folding import FoldParams
 from state.lifecycle import Stage, stage_of
@@ -73,7 +74,7 @@ class Census:
         """Set the gauges; OSError or redis.RedisError where Redis does not answer, and they stay as they are."""
         prefixes = [f"{{{self._app}:s{shard:02d}}}:" for shard in self._shards()]
         self._look_at_store(prefixes)
-        tally = Tally(self._wall_ms(), self._fold)
+        tally = Tally(self._wall_ms(), self._fold_now(prefixes))
         seen = cursor = 0
         while seen < self._keys and not self._over.is_set():
             cursor, keys = cast("tuple[int, list[bytes]]", self._client.scan(cursor, count=_KEYS_AT_ONCE))
@@ -84,6 +85,13 @@ class Census:
             self._over.wait(_PAUSE_SECONDS)
         everything = self._client.dbsize()
         tally.show(1.0 if cursor == 0 or not seen else min(1.0, seen / max(everything, 1)))
+
+    def _fold_now(self, prefixes: Sequence[str]) -> FoldParams:
+        """With the cut points that the first shard knows: all know the same, or will in a moment."""
+        if not prefixes or self._fold.segments.by != "quintiles":
+            return self._fold
+        head = cast("bytes | None", self._client.hget(f"{prefixes[0]}census", HEAD))
+        return self._fold if head is None else self._fold.under(unpack_head(head).published)
 
     def _count(self, keys: Iterable[bytes], prefixes: tuple[bytes, ...], tally: Tally) -> None:
         wanted = [key for key in keys if key.startswith(prefixes)] if prefixes else []

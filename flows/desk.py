@@ -16,7 +16,8 @@ from flows.item_facts import ItemFacts
 from flows.letters import FAR_REACHING, Letters
 from flows.outgoing import Outgoing
 from flows.persons import Persons
-from flows.reading import CONTEXT_EVENTS, ITEM_EDGES, ITEM_EVENTS, OF_NO_USER, Reading
+from flows.quintiles import Quintiles, Turn
+from flows.reading import BETWEEN_CENSUSES, CONTEXT_EVENTS, ITEM_EDGES, ITEM_EVENTS, OF_NO_USER, Reading
 from flows.shard import QUOTING, Shard, ShardBatch
 from flows.watchers import Watchers
 from state import events
@@ -71,6 +72,7 @@ class Desk:
         self._watchers = Watchers(plan, ledger, self._persons, self._letters, watchers_limit)
         self._reading = Reading(ledger, self._persons, self._watchers, facts.read)
         self._alarm = Alarm(self._persons, out_of_orderness)
+        self._quintiles = Quintiles(plan, self._letters, self._alarm)
         self._lateness, self._out_of_orderness = allowed_lateness, out_of_orderness
         self._timers_limit = timers_limit
         self._under_way: list[Shard] = []
@@ -84,6 +86,7 @@ class Desk:
         self.settle()
         for shard in self._shards.values():
             shard.evict()
+            self._quintiles.prepare(shard)
         self._facts.new_round()
         self._go_on_calling()
         due = [self._pop_due(batch) for batch in batches]
@@ -177,7 +180,7 @@ class Desk:
         clock, lateness, out_of_orderness = shard.clock, self._lateness, self._out_of_orderness
         decisions: list[Decision] = []
         late_events = duplicates = 0
-        for event in batch.items:
+        for event in self._quintiles.with_turns(batch):
             kind = event.__class__
             if kind in OF_NO_USER:
                 self._apply_userless(batch, due, event)
@@ -231,6 +234,9 @@ class Desk:
             shard.write("dead_letters", event.id, event.key, event.value, event.headers)
             metrics.DLQ_RECORDS.labels(topic=event.topic, reason=event.reason).inc()
             return
+        if isinstance(event, Turn):
+            self._quintiles.turn(batch, due, event.ts)
+            return
         kind = event.__class__
         shard.clock = max(shard.clock, event.ts)
         if kind in ITEM_EVENTS:
@@ -246,6 +252,8 @@ class Desk:
             self._watchers.tell(shard, event)
         elif kind is events.Letter:
             self._letters.deliver(shard, event)
+        elif kind in BETWEEN_CENSUSES:
+            self._quintiles.take(shard, event)
         elif kind is events.Call:
             self._crier.begin(shard, event.about)
         elif kind in CONTEXT_EVENTS:

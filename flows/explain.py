@@ -13,7 +13,7 @@ from config.settings import Settings
 from connectors.http import BadQuery
 from connectors.murmur2 import partition
 from flows.assemble import wall_ms
-from flows.profiles import ledger_beside, living, state_url
+from flows.profiles import ledger_beside, living, published_for, state_url
 from flows.shard import unpack_item
 from state.calendar import millis
 from state.items import Item
@@ -56,6 +56,7 @@ def read(
             return None
         as_of, facts = _as_of(ledger, user), _Facts(ledger)
         held = plan_of(settings, Stanzas(ledger.stanzas())) if plan is None else plan.copy()
+        held.under(published_for(ledger, settings, user))
         found = explain(user, held, facts, as_of=as_of, at=at, rule=rule)
     if user.user_id != user_id:
         note = f"{user_id} is another id of the person who is now {user.user_id}"

@@ -53,6 +53,9 @@ class Letters:
             if other != shard.number:
                 shard.write("letters", event.event_id, None, value, [], partition=other)
 
+    def to_one(self, shard: Shard, event: Any, other: int) -> None:
+        shard.write("letters", event.event_id, None, _encode(event), [], partition=other)
+
     def tell(self, shard: Shard, user: User, event: Any, *, late: bool = False) -> Applied:
         """An event for this id of the shard: it reaches whoever the id is today."""
         return self.deliver(shard, _letter(user.user_id, event, late=late))
@@ -88,6 +91,8 @@ class Letters:
             return self._take_in(shard, user, content)
         erased = isinstance(content, EraseRequested)
         watched, audiences = (interests(user), listed(user)) if erased else ((), ())
+        if erased:
+            shard.census.leave(user)
         applied = self._persons.tell(shard, user, content, late=letter.late)
         if applied is not DUPLICATE:
             if isinstance(content, EraseRequested):
@@ -116,6 +121,7 @@ class Letters:
         self._persons.wake(shard, user, asked.ts)
         state = _state_of(user)
         shard.members.update({(audience, user.user_id): False for audience in listed(user)})
+        shard.census.leave(user)
         become_alias(user, asked.to_id)
         moved_id = id_of("move", asked.event_id, user.user_id, str(user.ties.links))
         moved = UserMoved(event_id=moved_id, ts=asked.ts, from_id=user.user_id, state=state)

@@ -14,8 +14,10 @@ from config.load import fold_of
 from config.settings import Settings
 from connectors.murmur2 import partition
 from flows.assemble import redis_client, redis_ledger, wall_ms
+from flows.population import published_on
 from state.profile import profile
 from state.redis_ledger import RedisLedger, StoreUnavailable
+from state.scores import Publications
 from state.user import User, unpack
 
 
@@ -49,9 +51,9 @@ def read(settings: Settings, url: str, user_id: str) -> dict[str, Any] | None:
     """The profile as of now, of whoever the id is today; None for a user never seen, or erased."""
     with ledger_beside(settings, url) as ledger:
         user = living(ledger, user_id)
-    if user is None or user.erased_at is not None:
-        return None
-    return profile(user, wall_ms(), fold_of(settings))
+        if user is None or user.erased_at is not None:
+            return None
+        return profile(user, wall_ms(), fold_of(settings).under(published_for(ledger, settings, user)))
 
 
 def living(ledger: RedisLedger, user_id: str) -> User | None:
@@ -70,6 +72,13 @@ def living(ledger: RedisLedger, user_id: str) -> User | None:
             return user
         user_id = user.alias_of
     return None
+
+
+def published_for(ledger: RedisLedger, settings: Settings, user: User) -> Publications:
+    """The cut points by which the user's shard scores; none where the population is not counted."""
+    if settings.rfm.by != "quintiles":
+        return ()
+    return published_on(ledger, partition(user.user_id.encode(), int(ledger.recorded()["shards"])))
 
 
 def read_profile(settings: Settings, user_id: str) -> dict[str, Any] | None:

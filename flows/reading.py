@@ -8,6 +8,7 @@ from typing import Any, get_args
 from connectors import metrics
 from flows.dead_letter import DeadLetter
 from flows.persons import Persons
+from flows.quintiles import Turn
 from flows.shard import Shard, ShardBatch, unpack_item
 from flows.watchers import Watchers
 from state import events
@@ -17,7 +18,19 @@ from state.ledger import Ledger
 ITEM_EVENTS = frozenset(get_args(events.Inventory))
 ITEM_EDGES = frozenset(get_args(events.ItemEdge))
 CONTEXT_EVENTS = frozenset(get_args(events.Context))
-OF_NO_USER = frozenset((DeadLetter, events.Letter, events.Call, *ITEM_EVENTS, *ITEM_EDGES, *CONTEXT_EVENTS))
+BETWEEN_CENSUSES = frozenset(get_args(events.BetweenCensuses))
+OF_NO_USER = frozenset(
+    (
+        DeadLetter,
+        events.Letter,
+        events.Call,
+        Turn,
+        *ITEM_EVENTS,
+        *ITEM_EDGES,
+        *CONTEXT_EVENTS,
+        *BETWEEN_CENSUSES,
+    )
+)
 """What a desk does not simply fold into the user whose id it bears."""
 
 Due = list[tuple[int, str]]

@@ -14,6 +14,7 @@ from connectors.file_log import FileLog, FilePublisher
 from connectors.files import FileWriter
 from flows import assemble
 from flows.assemble import Choices
+from flows.population import published_on
 from flows.realtime import run_graph
 from state.folding import FoldParams
 from state.memory_ledger import MemoryLedger
@@ -66,7 +67,8 @@ def run(
     publisher.close()
     source.close()
     as_of = station.clock if until_ts is None else until_ts
-    users = _write_profiles(ledger, out_dir / "profiles.jsonl", as_of, fold_of(settings))
+    fold = fold_of(settings).under(published_on(ledger, 0))
+    users = _write_profiles(ledger, out_dir / "profiles.jsonl", as_of, fold)
     return Summary(
         station.intake.records, users, *(_lines(out_dir / f"{name}.jsonl") for name in OUTPUTS[:3])
     )

@@ -12,6 +12,7 @@ from connectors.publisher import Parcel, Progress, Resumed
 from flows.calls import Calls
 from flows.merge import Merge
 from flows.outbox import Outbox
+from flows.population import ShardPopulation
 from flows.timers import Timers
 from state import events
 from state.interest import highest_quote
@@ -49,6 +50,7 @@ class Shard:
         self.outbox = Outbox(number, owner, opened, resumed)
         self.timers = Timers(timers)
         self.calls = Calls(opened.calls)
+        self.census = ShardPopulation(opened.census)
         self.users: dict[str, User] = {}
         self.packed: dict[str, bytes] = {}
         self.items: dict[str, Item] = {}
@@ -165,6 +167,7 @@ class Shard:
             or self.changed_items
             or self.members
             or self.calls.changed
+            or self.census.changed
         )
 
     def commit(self) -> Commit:
@@ -185,6 +188,7 @@ class Shard:
             joins=[member for member, joins in self.members.items() if joins],
             leaves=[member for member, joins in self.members.items() if not joins],
             calls=self.calls.take(),
+            census=self.census.take(),
             items={sku: pack_item(item) for sku, item in self.changed_items.items()},
             outbox=taken.entries,
             seq=taken.seq,

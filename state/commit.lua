@@ -1,6 +1,6 @@
 -- Commit one shard, all or nothing, on condition that owner and version are still what the caller knows.
 -- KEYS[1] = {app:sNN}:meta. ARGV: owner, version, clock, watermark, seq, trim, trimmed_to, scan_from, user_ttl_s,
--- watch_ttl_s, watch_limit, audience_limit, then the change: one MessagePack array (`_change` in redis_ledger.py), and all
+-- watch_ttl_s, watch_limit, audience_limit, then the change: one MessagePack array (`change_of` in redis_change.py), and all
 -- blobs of it in one string, of which it has the sizes. For every argument costs the caller more than what is in it, and
 -- cmsgpack knows no binary values.
 local meta = redis.call('HMGET', KEYS[1], 'owner', 'version')
@@ -11,7 +11,7 @@ local prefix = string.sub(KEYS[1], 1, -5)
 local user_ttl, watch_ttl = ARGV[9], ARGV[10]
 local watch_limit, audience_limit = tonumber(ARGV[11]), tonumber(ARGV[12])
 local marks, users, user_sizes, due, ended, watchers, unwatch, items, item_sizes, entry_sizes, joins, leaves, calls,
-  call_sizes, over = unpack(cmsgpack.unpack(ARGV[13]))
+  call_sizes, over, counted, counted_sizes, uncounted = unpack(cmsgpack.unpack(ARGV[13]))
 local blobs, taken = ARGV[14], 0
 
 local function next_blob(size)
@@ -71,6 +71,12 @@ for number, name in ipairs(calls) do
   redis.call('HSET', prefix .. 'calls', name, next_blob(call_sizes[number]))
 end
 in_chunks('HDEL', prefix .. 'calls', over)
+local fields = {}
+for number, field in ipairs(counted) do
+  fields[2 * number - 1], fields[2 * number] = field, next_blob(counted_sizes[number])
+end
+in_chunks('HSET', prefix .. 'census', fields)
+in_chunks('HDEL', prefix .. 'census', uncounted)
 redis.call('HSET', KEYS[1], 'version', ARGV[2] + 1, 'clock', ARGV[3], 'watermark', ARGV[4], 'seq', ARGV[5],
   'trimmed_to', ARGV[7], 'scan_from', ARGV[8])
 return 1

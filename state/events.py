@@ -17,7 +17,7 @@ from state.calls import WeatherAlert as WeatherAlert  # noqa: PLC0414 # the same
 from state.event import Event as Event  # noqa: PLC0414 # the same
 from state.event import UserEvent as UserEvent  # noqa: PLC0414 # the same
 from state.identity import Walk
-from state.letters import LinkAsked, ReferralPaid, ReferralUndone, Referred, UserMoved
+from state.letters import Counted, CutsFound, LinkAsked, ReferralPaid, ReferralUndone, Referred, UserMoved
 from state.letters import PriceEdge as PriceEdge  # noqa: PLC0414 # the same
 from state.letters import StockEdge as StockEdge  # noqa: PLC0414 # the same
 from state.values import MAX_LINES, Birthday, Count, Currency, Id, Millis, Money, Quantity, Text
@@ -269,7 +269,8 @@ class Letter(Event, frozen=True, gc=False, kw_only=True):
 
 
 ItemEdge = StockEdge | PriceEdge
-Letters = StockEdge | PriceEdge | Letter | Call
+BetweenCensuses = Counted | CutsFound
+Letters = StockEdge | PriceEdge | Letter | Call | Counted | CutsFound
 
 # Canonical topic order: also the order in which events of one instant are applied.
 TOPICS: dict[str, object] = {

@@ -9,6 +9,8 @@ from msgspec.json import Encoder
 from xxhash import xxh3_128_hexdigest
 
 from state.event import Event
+from state.population import Totals
+from state.scores import Cuts
 from state.values import Count, Id, Millis, Money
 
 PRICES_LIMIT = 16
@@ -60,6 +62,20 @@ class ReferralUndone(Event, frozen=True, gc=False, kw_only=True):
     """To a referrer: that first order was cancelled or refunded; `ts` is when."""
 
     referee_id: Id
+
+
+class Counted(Event, frozen=True, gc=False, kw_only=True):
+    """To the shard that gathers: in which buckets the buyers of `shard` are, as of `ts`."""
+
+    shard: Count
+    totals: Totals
+
+
+class CutsFound(Event, frozen=True, gc=False, kw_only=True):
+    """To all shards: by which cut points to score from event time `since` on; null: there are too few buyers."""
+
+    since: Millis
+    cuts: Cuts | None
 
 
 def id_of(*cause: str) -> str:

@@ -27,6 +27,7 @@ class _Shard(Struct):
     watchers: dict[str, dict[str, int]] = {}
     audiences: dict[str, list[str]] = {}
     calls: dict[str, Blob] = {}
+    census: dict[str, Blob] = {}
     outbox: list[Entry] = []
     claims: dict[str, set[str]] = {}
 
@@ -68,6 +69,9 @@ class MemoryLedger:
         kept = self._shard(shard)
         return Opened(kept.version, dict(kept.marks), watermark=kept.watermark, scan_from=kept.scan_from)
 
+    def load_census(self, shard: int, field: str) -> Blob | None:
+        return self._shard(shard).census.get(field)
+
     def in_use(self) -> set[int]:
         held = self._shards.items()
         return {number for number, s in held if s.marks or s.users or s.items or s.timers or s.outbox}
@@ -77,7 +81,8 @@ class MemoryLedger:
         before, kept.publisher = kept.publisher, publisher
         kept.owner, kept.version = owner, kept.version + 1
         so_far = kept.clock, kept.watermark, kept.seq, kept.trimmed_to, kept.scan_from
-        return Opened(kept.version, dict(kept.marks), *so_far, before, [*kept.outbox], dict(kept.calls))
+        parts = [*kept.outbox], dict(kept.calls), dict(kept.census)
+        return Opened(kept.version, dict(kept.marks), *so_far, before, *parts)
 
     def begin_commit(self, shard: int, commit: Commit) -> None:
         kept = self._shard(shard)
@@ -99,9 +104,8 @@ class MemoryLedger:
             self._join(kept.audiences.setdefault(audience, []), user_id)
         for audience, user_id in commit.leaves:
             self._leave(kept.audiences.get(audience, []), user_id)
-        kept.calls.update({name: blob for name, blob in commit.calls.items() if blob is not None})
-        for name in [name for name, blob in commit.calls.items() if blob is None]:
-            kept.calls.pop(name, None)
+        self._change(kept.calls, commit.calls)
+        self._change(kept.census, commit.census)
         del kept.outbox[: commit.trim]
         kept.outbox.extend(commit.outbox)
         kept.seq, kept.trimmed_to, kept.scan_from = commit.seq, commit.trimmed_to, commit.scan_from
@@ -155,6 +159,14 @@ class MemoryLedger:
 
     def _shard(self, shard: int) -> _Shard:
         return self._shards.setdefault(shard, _Shard())
+
+    @staticmethod
+    def _change(kept: dict[str, Blob], changes: Mapping[str, Blob | None]) -> None:
+        for name, blob in changes.items():
+            if blob is None:
+                kept.pop(name, None)
+            else:
+                kept[name] = blob
 
     @staticmethod
     def _set_timer(kept: _Shard, user_id: str, due: int | None) -> None:

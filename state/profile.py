@@ -13,6 +13,7 @@ from state.membership import Membership
 from state.predict import PredictParams, predict
 from state.replies import CLICKED, DELIVERED, OPENED, Replies
 from state.rfm import WINDOWS_DAYS, Rfm
+from state.scores import scores_of, values_of
 from state.segments import flags_of, group_of, segment_name
 from state.user import User
 
@@ -22,7 +23,7 @@ def profile(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
 
     Times are RFC 3339, money is minor units, windows are by the day numbers of `fold.days`. Segment and group are
     those of the windows shown: segment_changed tells of a change only when it has settled. What beckon does not
-    compute yet (scores) is there and null.
+    know is there and null; so are scores while segments go by thresholds.
     """
     days: Days = fold.days
     contact = user.own_contact or Contact()
@@ -48,6 +49,9 @@ def _rfm(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
     rfm, windows = user.own_rfm or Rfm(), {}
     days: Days = fold.days
     flags = flags_of(user, now, fold.segments, days)
+    cuts = fold.segments.cuts_at(now)
+    values = None if cuts is None else values_of(rfm, now, cuts, days)
+    scores = (None, None, None) if cuts is None or values is None else scores_of(values, cuts)
     for width in WINDOWS_DAYS:
         orders, net_amount = rfm.window(now, width, days)
         windows[f"{width}d"] = {"orders": orders, "net_amount": net_amount}
@@ -56,8 +60,8 @@ def _rfm(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
         "orders": rfm.orders,
         "net_amount": rfm.net_amount,
         "windows": windows,
-        "scores": {"r": None, "f": None, "m": None},
-        "cuts_version": None,
+        "scores": dict(zip("rfm", scores, strict=True)),
+        "cuts_version": None if cuts is None else cuts.version,
         "flags": flags,
         "segment": segment_name(flags),
         "group": group_of(flags),

@@ -1,7 +1,8 @@
 """How does a shard's state live in Redis? One hash tag a shard, one script a commit.
 
 Keys, all under `{<app>:s<NN>}:`, documented for readers in docs/state.md: `u:<user>` and `i:<sku>` packed
-values, `meta`, `marks`, `timers`, `w:<sku>` watchers, `a:<audience>` its users, `calls`, `outbox`, `claim:<key>`.
+values, `meta`, `marks`, `timers`, `w:<sku>` watchers, `a:<audience>` its users, `calls`, `census`, `outbox`,
+`claim:<key>`.
 What one script wrote rolls back together, because a slot's AOF and replication are a prefix of its history.
 """
 
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ import msgspec
 import redis
 
 from state.ledger import Blob, Commit, Entry, LedgerError, Opened, shape_problems
+from state.redis_change import change_of
 from state.redis_guard import Guard, StoreUnavailable
 from state.redis_safety import refused
 
@@ -25,7 +26,9 @@ __all__ = ["RedisLedger", "StoreUnavailable"]
 _HERE = Path(__file__).parent
 _SAFETY_SECONDS = 10.0  # so often a running process looks whether Redis is still safe
 
-_pack = msgspec.msgpack.Encoder().encode
+# Opening a shard writes the one, the first round the other; who is counted there is a user.
+_WRITTEN_ALWAYS = ("meta", "census")
+
 _unpack_entry = msgspec.msgpack.Decoder(Entry).decode
 
 
@@ -122,7 +125,7 @@ class RedisLedger:
         with Guard():
             for key in self._client.scan_iter(match=f"{start}*", count=1000):
                 number, _, name = key.decode().removeprefix(start).partition("}:")
-                if name != "meta":  # opening a shard writes one
+                if name not in _WRITTEN_ALWAYS:
                     found.add(int(number))
         return found
 
@@ -131,7 +134,7 @@ class RedisLedger:
             self._refuse_unsafe()
             self._sha = self._client.script_load(self._commit_text)  # a restarted Redis has forgotten it
             raw = cast("list[Any]", self._open(keys=[self.prefix(shard) + "meta"], args=[owner, publisher]))
-        version, clock, watermark, seq, trimmed_to, scan_from, before, marks, outbox, calls = raw
+        version, clock, watermark, seq, trimmed_to, scan_from, before, marks, outbox, calls, census = raw
         return Opened(
             version=int(version),
             marks=_offsets(_pairs(marks)),
@@ -142,7 +145,8 @@ class RedisLedger:
             scan_from=int(scan_from),
             publisher=before.decode(),
             outbox=[_unpack_entry(blob) for blob in outbox],
-            calls={name.decode(): blob for name, blob in _pairs(calls).items()},
+            calls=_by_name(_pairs(calls)),
+            census=_by_name(_pairs(census)),
         )
 
     def begin_commit(self, shard: int, commit: Commit) -> None:
@@ -150,7 +154,7 @@ class RedisLedger:
             *(commit.owner, commit.version, commit.clock, commit.watermark, commit.seq, commit.trim),
             *(commit.trimmed_to, commit.scan_from),
             *(self._ttl, self._watch_ttl, self._watch_limit, self._audience_limit),
-            *_change(commit),
+            *change_of(commit),
         )
         with Guard():
             if self._pipe is None:
@@ -217,6 +221,10 @@ class RedisLedger:
             found = cast("Any", self._client.zrangebylex(key, first, "+", 0, limit))
         return [user.decode() for user in found]
 
+    def load_census(self, shard: int, field: str) -> Blob | None:
+        with Guard():
+            return cast("Blob | None", self._client.hget(self.prefix(shard) + "census", field))
+
     def claim(self, shard: int, key: str, claimant: str, limit: int) -> bool:
         with Guard():
             name = f"{self.prefix(shard)}claim:{key}"
@@ -257,30 +265,12 @@ class RedisLedger:
             self._pipe = None
 
 
-def _change(commit: Commit) -> tuple[bytes, bytes]:
-    """What changes, as commit.lua takes it apart, and all blobs in the order in which their sizes are there."""
-    entries = [_pack(entry) for entry in commit.outbox]
-    calls = {name: blob for name, blob in commit.calls.items() if blob is not None}
-    change = (
-        [*chain.from_iterable(commit.marks.items())],
-        *([*commit.users], [*map(len, commit.users.values())]),
-        [word for user, at in commit.timers.items() if at is not None for word in (at, user)],
-        [user for user, at in commit.timers.items() if at is None],
-        commit.watchers,
-        commit.unwatch,
-        *([*commit.items], [*map(len, commit.items.values())]),
-        [*map(len, entries)],
-        commit.joins,
-        commit.leaves,
-        *([*calls], [*map(len, calls.values())]),
-        [name for name, blob in commit.calls.items() if blob is None],
-    )
-    blobs = (*commit.users.values(), *commit.items.values(), *entries, *calls.values())
-    return _pack(change), b"".join(blobs)
-
-
 def _offsets(marks: Mapping[bytes, bytes]) -> dict[str, int]:
     return {name.decode(): int(offset) for name, offset in marks.items()}
+
+
+def _by_name(blobs: Mapping[bytes, Blob]) -> dict[str, Blob]:
+    return {name.decode(): blob for name, blob in blobs.items()}
 
 
 def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:

@@ -23,6 +23,7 @@ from state.lifecycle import Lifecycle
 from state.membership import Membership
 from state.orders import Orders
 from state.patterns import Patterns
+from state.population import Place
 from state.purchases import Purchases
 from state.replies import Replies
 from state.rfm import Rfm
@@ -66,6 +67,7 @@ class User(Struct, array_like=True, gc=False):
     own_stanzas: dict[str, int] | None = None
     own_replies: Replies | None = None
     own_history: History | None = None
+    own_place: Place | None = None  # only flows/population.py changes it
 
     # Most people look around and no more: a part that nobody has asked for costs nothing, in memory or in
     # Redis (nil). It comes into being when first asked for; the `own_` names look without asking.

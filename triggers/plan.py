@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 
 from state import events
 from state.folding import FoldParams
+from state.scores import Publications
 from state.user import User
 from triggers.catalog import RULES
 from triggers.declared import following
@@ -101,6 +102,7 @@ class Plan:
         pattern = self.armed.get("pattern")
         declared = getattr(pattern.params, "patterns", {}) if pattern else {}
         self.fold = structs.replace(fold, patterns=following(declared)) if declared else fold
+        self._published: Publications = ()
         low_stock = self.armed.get("low_stock")
         # The item shards must know where "low" begins; with the rule off nothing is ever low.
         self.low_threshold: int = getattr(low_stock.params, "threshold", 0) if low_stock else 0
@@ -124,6 +126,12 @@ class Plan:
         if armed is None or number == armed.number or rule not in self.retired:
             return armed
         return self.retired[rule].get(number, armed)
+
+    def under(self, published: Publications) -> None:
+        """From here on scores go by these cut points: those known to the shard that is being worked on."""
+        if published is not self._published:
+            self._published = published
+            self.fold = self.fold.under(published)
 
     def listeners(self, user: User, event: Any) -> tuple[Armed, ...]:
         """The rules that want to be asked about this event of this user."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from state import events, lifecycle
 from state.audience import relist
-from state.folding import Applied, FoldParams, Folds
+from state.folding import BOUGHT, Applied, FoldParams, Folds
 from state.interest import end_interest
 from state.orders import Order
 from state.replies import ORDERED
@@ -27,15 +27,16 @@ def _order_placed(user: User, e: events.OrderPlaced, params: FoldParams) -> Appl
     if e.trigger_id is not None:
         user.replies.hear(e.trigger_id, ORDERED, e.ts)
     _count(user, e.order_id, params)
-    return Applied(True, None, *relist(user))
+    return Applied(True, None, *relist(user), bought=True)
 
 
-def _order_paid(user: User, e: events.OrderPaid, params: FoldParams) -> None:
+def _order_paid(user: User, e: events.OrderPaid, params: FoldParams) -> Applied | None:
     order = user.orders.get(e.order_id)
     if order.paid_at is not None:
-        return
+        return None
     order.paid_at, order.paid_event = e.ts, e.event_id
     _count(user, e.order_id, params)
+    return BOUGHT
 
 
 def _count(user: User, order_id: str, params: FoldParams) -> None:
@@ -54,11 +55,12 @@ def _note_bought(user: User, order: Order, before: Mapping[str, str | None], par
         user.purchases.change(before, after, order.counted_at or 0, params.days)
 
 
-def _order_cancelled(user: User, e: events.OrderCancelled, params: FoldParams) -> None:
+def _order_cancelled(user: User, e: events.OrderCancelled, params: FoldParams) -> Applied:
     order, on_placed = user.orders.get(e.order_id), params.count_on == "placed"
     before = order.kept()
     user.orders.cancel(order, e.ts, user.rfm, params.days, on_placed=on_placed)
     _note_bought(user, order, before, params)
+    return BOUGHT
 
 
 def _order_delivered(user: User, e: events.OrderDelivered, params: FoldParams) -> None:
@@ -67,13 +69,14 @@ def _order_delivered(user: User, e: events.OrderDelivered, params: FoldParams) -
         order.delivered_at = e.ts
 
 
-def _refund_issued(user: User, e: events.RefundIssued, params: FoldParams) -> None:
+def _refund_issued(user: User, e: events.RefundIssued, params: FoldParams) -> Applied:
     order = user.orders.get(e.order_id)
     before = order.kept()
     user.orders.refund(order, e.ts, e.amount, user.rfm, params.days)
     for line in e.lines or ():
         order.note_returned(line.sku, line.quantity)
     _note_bought(user, order, before, params)
+    return BOUGHT
 
 
 FOLDS: Folds = {

@@ -51,6 +51,22 @@ def assert_told(override: str, path: str, message: str, suggestion: str) -> None
         ("http.port=70000", "http.port", "is not a whole number at least 0 and at most 65535", ""),
         ("demo.rate=inf", "demo.rate", "is not a number above 0", ""),
         ("demo.rate=nan", "demo.rate", "is not a number above 0", ""),
+        ("rfm.by=cuts", "rfm.cuts", "needs them", "rfm.by: quintiles"),
+        ("rfm.by=quintile", "rfm.by", "is not one of thresholds, cuts, quintiles", "did you mean quintiles?"),
+        (
+            "rfm.cuts={version: x, r: [1, 2, 3, 4], f: [1, 2, 3], m: [1, 2, 3, 4]}",
+            "rfm.cuts.f",
+            "is not four numbers in ascending order",
+            "",
+        ),
+        (
+            "rfm.cuts={version: x, r: [4, 3, 2, 1], f: [1, 2, 3, 4], m: [1, 2, 3, 4]}",
+            "rfm.cuts.r",
+            "is not four numbers in ascending order",
+            "",
+        ),
+        ("rfm.quintiles.look_every=0s", "rfm.quintiles.look_every", "0ms is below 1s", ""),
+        ("rfm.quintiles.publish_every=2s", "rfm.quintiles.publish_every", "is shorter than", "timers lag"),
         ("policy.holdout.everything=101", "policy.holdout.everything", "at least 0 and at most 100", ""),
         (
             "policy.holdout.rules.cart_abandon=10",

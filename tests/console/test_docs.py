@@ -13,6 +13,7 @@ import pytest
 import redis
 from msgspec import Struct
 
+from flows.population import Head
 from state.cart import CartLine
 from state.items import Item
 from state.ledger import Commit, Entry
@@ -24,7 +25,7 @@ STATE_PAGE = (ROOT / "docs" / "state.md").read_text()
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "AGENTS.md", "CHANGELOG.md")]
 PAGES += sorted((ROOT / "docs").rglob("*.md"))
 
-STORED = (User, Item, Entry)
+STORED = (User, Item, Head, Entry)
 
 
 def structs_in(kind: Any, known: dict[str, type[Struct]]) -> dict[str, type[Struct]]:

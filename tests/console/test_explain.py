@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import redis
+from msgspec import msgpack
 from typer.testing import CliRunner, Result
 
 from config.load import load, plan_of
@@ -17,12 +18,14 @@ from connectors.murmur2 import partition
 from console.cli import app
 from console.explain import lines_of_one
 from flows.explain import read_json
+from flows.population import Head
 from flows.shard import pack_item
 from state.cart import CartLine
 from state.history import Decided
 from state.items import Item
 from state.ledger import Commit
 from state.redis_ledger import RedisLedger
+from state.scores import Cuts
 from state.union import become_alias
 from state.user import LAYOUT, User, pack
 from tests.restored_logging import restored_logging
@@ -91,6 +94,21 @@ def _forgotten() -> User:
     user = User.new("gone")
     user.erased_at = NOW
     return user
+
+
+def test_segments_go_by_the_cut_points_of_the_population(ask: Ask, redis_url: str) -> None:
+    cuts = Cuts(version="v", r=(10_000, 20_000, 30_000, 40_000), f=(1, 2, 3, 4), m=(1, 2, 3, 4))
+    head = msgpack.encode(Head("UTC", 1, published=((0, cuts),)))
+    shard = partition(b"buyer", SHARDS)
+    with redis.Redis.from_url(redis_url) as client:
+        user = User.new("buyer")
+        user.rfm.orders, user.rfm.net_amount, user.rfm.last_order_at, user.decided_at = 9, 9, NOW, NOW
+        client.set(f"{{beckon:s{shard:02d}}}:u:buyer", pack(user))
+        client.hset(f"{{beckon:s{shard:02d}}}:census", "head", head)
+    quintiles = ("buyer", "--rule", "segment_changed", "--set", "rfm.by=quintiles")
+
+    assert "now core_value by scores" in ask(*quintiles).output
+    assert "by scores" not in ask(*quintiles[:3]).output
 
 
 def test_without_a_rule_it_tells_what_was_decided_and_what_would_come(ask: Ask) -> None:

@@ -254,6 +254,31 @@ def test_what_is_called_out_is_there_for_the_next_owner_until_it_is_over(ledger:
     assert ledger.open(0, "b", "p").calls == {"rain": b"further"}
 
 
+def test_the_census_is_there_for_the_next_owner_as_it_was_committed_with_the_users(ledger: Store) -> None:
+    version = ledger.open(0, "a", "p").version
+    assert ledger.load_census(0, "head") is None
+    first = Commit(
+        "a", version, users={"u": b"1"}, census={"head": b"\x00h", "672:f:3": b"5", "672:f:4": b"1"}
+    )
+    assert commit_one(ledger, 0, first)
+    assert not commit_one(ledger, 0, Commit("z", version, census={"672:f:3": b"9"}))
+    then = Commit("a", version + 1, census={"672:f:3": b"6", "672:f:4": None, "672:f:9": None})
+    assert commit_one(ledger, 0, then)
+    assert ledger.open(0, "b", "p").census == {"head": b"\x00h", "672:f:3": b"6"}
+    assert (ledger.load_census(0, "head"), ledger.load_census(1, "head")) == (b"\x00h", None)
+    assert ledger.open(1, "b", "p").census == {}
+
+
+def test_a_large_census_comes_and_goes_in_one_commit(ledger: Store) -> None:
+    version = ledger.open(0, "a", "p").version
+    many = {f"672:m:{n}": b"1" for n in range(9000)}
+    assert commit_one(ledger, 0, Commit("a", version, census={**many}, calls={"rain": b"r"}))
+    assert ledger.open(0, "b", "p").census == many
+    version = ledger.open(0, "c", "p").version
+    assert commit_one(ledger, 0, Commit("c", version, census={**dict.fromkeys(many)}, calls={"rain": None}))
+    assert ledger.open(0, "d", "p") == Opened(version + 2, publisher="p")
+
+
 def test_a_large_audience_joins_and_leaves_in_one_commit(ledger: Ledger) -> None:
     version = ledger.open(0, "a", "p").version
     many = [(f"region:{n}", f"u{n}") for n in range(9000)]

@@ -7,13 +7,17 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from msgspec import msgpack, structs
 
 from config.load import fold_of, load
 from connectors import metrics
 from flows.census import Census
+from flows.population import HEAD, Head
 from state.calendar import DAY, HOUR
+from state.folding import FoldParams
 from state.ledger import Commit
 from state.redis_ledger import RedisLedger
+from state.scores import Cuts
 from state.user import LAYOUT, User, pack
 from tests.integration.installation import eventually
 
@@ -27,9 +31,15 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
         yield client
 
 
-def census(client: redis.Redis, *shards: int, keys: int = 10_000, every_seconds: float = 60.0) -> Census:
+def census(
+    client: redis.Redis,
+    *shards: int,
+    keys: int = 10_000,
+    every_seconds: float = 60.0,
+    fold: FoldParams = PARAMS,
+) -> Census:
     return Census(
-        client, "shop", lambda: shards, PARAMS, wall_ms=lambda: NOW, every_seconds=every_seconds, keys=keys
+        client, "shop", lambda: shards, fold, wall_ms=lambda: NOW, every_seconds=every_seconds, keys=keys
     )
 
 
@@ -90,6 +100,21 @@ def test_users_are_counted_by_how_alive_and_of_what_value_they_are(client: redis
     census(client).look()
     assert value("users") == 0
     assert value("timers_pending") == 0
+
+
+def test_segments_go_by_the_cut_points_of_the_population(client: redis.Redis) -> None:
+    regular = buyer("b1", HOUR, 4)  # core_value by thresholds, and nobody by fifths that begin above
+    store(client, 1, regular)
+    cuts = Cuts(version="v", r=(1, 2, 3, 4), f=(5, 6, 7, 8), m=(1, 2, 3, 4))
+    client.hset("{shop:s01}:census", HEAD, msgpack.encode(Head("UTC", 1, published=((0, cuts),))))
+    segments = structs.replace(PARAMS.segments, by="quintiles")
+
+    census(client, 1, fold=structs.replace(PARAMS, segments=segments)).look()
+    assert value("users_by_segment", segment="core_value") == 0
+    assert value("users_by_segment", segment="growing_high_value") == 1
+
+    census(client, 1).look()
+    assert value("users_by_segment", segment="core_value") == 1
 
 
 def test_of_many_a_sample_is_looked_at_and_the_whole_is_estimated(client: redis.Redis) -> None:

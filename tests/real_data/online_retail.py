@@ -53,6 +53,12 @@ def valid_lines() -> pd.DataFrame:
     return lines[(lines["quantity"] > 0) & (lines["price"] > 0)].copy()
 
 
+def lines_that_sold() -> pd.DataFrame:
+    """The same columns, with the few lines that cost nothing."""
+    lines = _lines()
+    return lines[lines["quantity"] > 0].copy()
+
+
 def cancelled_lines() -> pd.DataFrame:
     """The same columns; what went back has a positive quantity here."""
     lines = _lines()

@@ -39,11 +39,16 @@ class Guards(Struct):
 
 
 class Outcome(Struct):
-    """What is left when all is over; equal for equal shops, whatever happened on the way."""
+    """What is left when all is over; equal for equal shops, whatever happened on the way.
+
+    But for what is said of counters of buyers, which hangs on when each shard had read what; `miscounted`: those that
+    are not what the users of their shard are.
+    """
 
     published: dict[str, list[str]]
     users: dict[str, User]
     twice: list[str] = []
+    miscounted: list[str] = []
 
 
 class Wrong(AssertionError):
@@ -202,17 +207,32 @@ class Schedule:
             committed = self.broker.committed_records(topic, part)
             ids = [kept.record_id for _, kept in committed if kept.record_id]
             twice += [each for each, count in Counter(ids).items() if count > 1]
+            ids = [kept.record_id for _, kept in committed if kept.record_id and not _counts(kept.value)]
             if ids:
                 published[f"{topic}/{part}"] = sorted(ids)
             assert len(log) < 10_000
         users: dict[str, User] = {}
+        miscounted = []
         for shard in range(shop.PARTITIONS):
             names = self.store.ledger.user_ids(shard)
             blobs = self.store.ledger.load_users([(shard, name) for name in names])
             users |= {
                 name: _in_any_order(unpack(blob or b"")) for name, blob in zip(names, blobs, strict=True)
             }
-        return Outcome(published, users, twice)
+            places = [unpack(blob or b"").own_place for blob in blobs]
+            counted = Counter(_field(cell) for place in places if place is not None for cell in place.cells())
+            census = self.store.ledger.open(shard, "the end").census
+            if {n: int(buyers) for n, buyers in census.items() if n[0].isdigit()} != counted:
+                miscounted.append(f"miscounted: shard {shard} has {census}, wanted {counted}")
+        return Outcome(published, users, twice, miscounted)
+
+
+def _counts(value: bytes) -> bool:
+    return b'"type":"counted"' in value or b'"type":"cuts_found"' in value
+
+
+def _field(cell: tuple[int, str, int]) -> str:
+    return ":".join(map(str, cell))
 
 
 def _in_any_order(user: User) -> User:
@@ -239,7 +259,7 @@ def check(schedule: Schedule, shop_seed: int) -> None:
     """Run it; raises Wrong if anything is lost, twice or different."""
     wanted = expected(shop_seed)
     outcome = schedule.run()
-    problems = [f"twice: {each}" for each in outcome.twice]
+    problems = [*(f"twice: {each}" for each in outcome.twice), *outcome.miscounted]
     for place in sorted({*wanted.published, *outcome.published}):
         want, got = set(wanted.published.get(place, ())), set(outcome.published.get(place, ()))
         problems += [f"lost: {each}" for each in sorted(want - got)]

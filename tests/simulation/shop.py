@@ -37,6 +37,9 @@ _SETS = (
     "engine.commit_age=1ms",
     "delivery.journal_every=20s",
     "engine.called_users=1",
+    "rfm.by=quintiles",
+    "rfm.quintiles.publish_every=5s",
+    "rfm.quintiles.least_buyers=5",
     *(f"rules.{rule}.enabled=false" for rule in others(*FIRST, "weather_scene")),
 )
 _QUIET_MINUTE = datetime.fromtimestamp(START_MS / 1000, UTC)

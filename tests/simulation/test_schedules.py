@@ -20,6 +20,8 @@ def test_fair_weather_says_something_in_every_way() -> None:
         topics = {place.partition("/")[0] for place in outcome.published}
         assert topics == {"triggers", "decisions", "letters", "dead_letters"}
         assert len(outcome.users) == len(shop.USERS)
+        assert not outcome.miscounted
+        assert any(user.own_place is not None for user in outcome.users.values())
         assert sum(len(ids) for ids in outcome.published.values()) > 40
 
 

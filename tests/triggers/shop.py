@@ -17,7 +17,7 @@ from state.folding import Applied, FoldParams
 from state.items import Item, apply_item
 from state.lifecycle import LifecycleParams
 from state.predict import PredictParams
-from state.segments import SegmentParams
+from state.segments import QuintileParams, SegmentParams
 from state.tiers import MembershipParams, Tier
 from state.union import become_alias, unite
 from state.user import User, pack, unpack
@@ -77,6 +77,16 @@ FOLD = FoldParams(
         frequency_orders=3,
         monetary_window=days(365),
         monetary_spend=1000,
+        good_score=4,
+        cuts=None,
+        quintiles=QuintileParams(
+            publish_every=days(1),
+            look_every=days(1),
+            bought_within=days(365),
+            least_buyers=5,
+            money_error=0.01,
+            keep_margin=0.05,
+        ),
     ),
     predict=PREDICT,
 )

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from state import events
 from state.calendar import DAY, HOUR, MINUTE, SECOND, iso
+from state.scores import Cuts
 from tests.state.history import START, USER
 from tests.triggers.golden import TESTS, cases_of, plan_of, run
-from tests.triggers.shop import Shop
+from tests.triggers.shop import FOLD, Shop
 from tests.triggers.test_decide import ALL, history_of, play
 from tests.triggers.watched import watched
 from triggers.catalog import RULES
@@ -45,6 +47,29 @@ def test_conditions_agree_with_all_rules_in_any_history(seed: int, policy: bool)
 def test_conditions_agree_where_events_come_out_of_order(seed: int) -> None:
     history = sorted(history_of(seed), key=lambda event: event.ts // HOUR)
     play(watched(plan_of(ALL, None), set()), history)
+
+
+@settings(max_examples=40)  # each question is asked twice
+@given(st.integers(0, 2**32))
+def test_conditions_agree_where_segments_go_by_scores(seed: int) -> None:
+    cuts = Cuts(version="v", r=(1, 2, 3, 4), f=(1, 2, 3, 4), m=(1, 2, 3, 4), keep=(3, 2, 2))
+    fold = replace(FOLD, segments=replace(FOLD.segments, by="cuts", cuts=cuts))
+    play(watched(plan_of(ALL, None, fold), set()), history_of(seed))
+
+
+def test_a_change_of_segment_by_scores_says_that_others_may_change_it() -> None:
+    cuts = Cuts(version="v", r=(1, 2, 3, 4), f=(2, 3, 4, 5), m=(2, 3, 4, 5))
+    fold = replace(FOLD, segments=replace(FOLD.segments, by="cuts", cuts=cuts))
+    plan = plan_of({"segment_changed": {}}, None, fold)
+    shop = Shop(watched(plan, set()))
+    for event in ORDER_PAID:
+        shop.take(event, event.ts)
+    found = explain(shop.user(USER), plan, shop._facts, as_of=ORDER_PAID[-1].ts, rule="segment_changed")
+    differs, _ = found.rules[0].conditions
+    assert differs.met
+    assert differs.text == (
+        "the segment is another than the one told, none: now growing by scores, which others may change"
+    )
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def _have_all_parts(user: User) -> None:
     """A part comes into being when first asked for: that is no change."""
     for name in user.__struct_fields__:
         if name.startswith("own_"):
-            getattr(user, name.removeprefix("own_"), None)
+            getattr(user, name.removeprefix("own_"), None)  # some are never made by looking
 
 
 def _no_facts(sku: str) -> None:

@@ -1,8 +1,9 @@
 """Whose RFM segment or group is another one now?
 
-Thresholds are those of `rfm` in the settings (state/segments.py). A change is told `settle_for` after it came about if
-it has stood all the while, so nobody flaps between two segments; `from` is what was told before, null for the first.
-As every group is made of segments, a change of group is one of segment too.
+Segments go by `rfm` in the settings: thresholds or scores (state/segments.py). A change is told `settle_for` after it
+came about if it has stood all the while, so nobody flaps between two segments; `from` is what was told before, null for
+the first. By scores of the population a change is found within a day, as others may bring it about. As every group is
+made of segments, a change of group is one of segment too.
 """
 
 from __future__ import annotations
@@ -89,6 +90,8 @@ def conditions(asked: Asked, params: Params) -> list[Condition]:
     flags, known = flags_of(user, now, fold.segments, fold.days), user.standing
     changes_at = next_change_at(user, fold.segments, fold.days)
     names = f"{segment_name(known.flags) or 'none'}: now {segment_name(flags) or 'none'}"
+    if flags is not None and fold.segments.cuts_at(now) is not None:
+        names += " by scores, which others may change"
     differs = so(flags != known.flags, f"the segment is another than the one told, {names}", changes_at)
     if not differs.met:
         return [differs]
