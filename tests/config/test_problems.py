@@ -28,15 +28,6 @@ def assert_told(override: str, path: str, message: str, suggestion: str) -> None
     assert suggestion in problem.suggestion
 
 
-def test_what_only_quintiles_ask_for() -> None:
-    odd = ("rfm.quintiles.publish_every=2s", "rfm.quintiles.bought_within=500d")
-    load(None, {}, odd)
-    assert [problem.path for problem in problems("rfm.by=quintiles", *odd)] == [
-        "rfm.quintiles.publish_every",
-        "rfm.quintiles.bought_within",
-    ]
-
-
 @pytest.mark.parametrize(
     ("override", "path", "message", "suggestion"),
     [
