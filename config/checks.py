@@ -221,7 +221,7 @@ def _cut_problems(settings: Settings) -> Iterator[Problem]:
     for name in ("publish_every", "look_every", "bought_within"):
         if getattr(quintiles, name) < SECOND:
             yield Problem(f"rfm.quintiles.{name}", f"{getattr(quintiles, name)} is below 1s")
-    if quintiles.publish_every < settings.time.out_of_orderness:
+    if rfm.by == "quintiles" and quintiles.publish_every < settings.time.out_of_orderness:
         message = f"{quintiles.publish_every} is shorter than time.out_of_orderness"
         yield Problem("rfm.quintiles.publish_every", message, "timers lag so far behind events")
     if rfm.by == "quintiles" and quintiles.bought_within > settings.redis.user_ttl:

@@ -66,7 +66,6 @@ def assert_told(override: str, path: str, message: str, suggestion: str) -> None
             "",
         ),
         ("rfm.quintiles.look_every=0s", "rfm.quintiles.look_every", "0ms is below 1s", ""),
-        ("rfm.quintiles.publish_every=2s", "rfm.quintiles.publish_every", "is shorter than", "timers lag"),
         ("policy.holdout.everything=101", "policy.holdout.everything", "at least 0 and at most 100", ""),
         (
             "policy.holdout.rules.cart_abandon=10",
