@@ -23,7 +23,7 @@ class Bought(Struct, array_like=True, gc=False):
 
     `times` of the last ones, ascending; before them lie `earlier` purchase days, the first at `first_at`. Of two
     purchases older than `times` on one day nobody knows any more that it was one day.
-    `told`: replenishment has spoken of the purchases up to this one. `category` of a SKU, as the latest order has told it.
+    `told`: replenishment has spoken of the purchases up to this one. `category` of a SKU, as the latest order says.
     """
 
     times: list[int] = []

@@ -13,6 +13,8 @@ from connectors.codec import DETAIL_LENGTH, Decoder, Rejected
 from state import events, letters, values
 from state.identity import Walk
 from state.letters import PRICES_LIMIT
+from state.population import Totals
+from state.scores import Cuts
 
 DECODERS = {
     role: Decoder(role, union, max_bytes=4_096, currency="CNY", ahead_limit_ms=300_000)
@@ -85,6 +87,8 @@ lines = st.lists(
     min_size=1,
     max_size=3,
 ).map(tuple)
+buckets = st.dictionaries(st.integers(-1, 10_000), st.integers(1, 1_000_000), max_size=5)
+points = st.floats(0, 1e9)
 NAMED: dict[str, st.SearchStrategy[Any]] = {
     "lines": lines,
     "currency": st.just("CNY"),
@@ -97,6 +101,8 @@ NAMED: dict[str, st.SearchStrategy[Any]] = {
     "prices": st.lists(st.tuples(times, st.integers(0, values.MAX_MONEY)), max_size=PRICES_LIMIT).map(tuple),
     "state": st.binary(max_size=64),
     "late": st.booleans(),
+    "totals": st.builds(Totals, **dict.fromkeys("rfm", buckets)),
+    "cuts": st.none() | st.builds(Cuts, version=ids, **dict.fromkeys("rfm", st.tuples(*[points] * 4))),
     "walk": st.builds(Walk, hops=st.integers(0, 99), place=st.none() | st.tuples(ids, st.integers(0, 99))),
     # Of what letters carry, one of each origin: a shop's event, and words between shards.
     "content": st.builds(events.Searched, event_id=ids, ts=times, query=ids, user_id=ids)
@@ -108,7 +114,7 @@ NAMED["about"] = st.builds(
     events.WeatherAlert, event_id=ids, ts=times, region=ids, condition=ids, starts_at=times, ends_at=times
 )
 COUNTS = {"quantity", "points"}
-AMOUNTS = {"price", "total", "amount", "available", "likes"}
+AMOUNTS = {"price", "total", "amount", "available", "likes", "shard"}
 TIMES = {"expires_at", "starts_at", "ends_at", "since"}
 
 

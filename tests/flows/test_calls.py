@@ -13,7 +13,7 @@ from connectors import metrics
 from connectors.murmur2 import partition
 from flows.station import Station
 from state.calls import unpack_call
-from state.user import User
+from state.user import LAYOUT, User
 from tests.flows.flow import DAY, HOUR, MINUTE, START, Flow, added, event
 from tests.flows.test_letters import FAR, NEAR, SHARDS, linked
 from tests.other_rules import others
@@ -157,7 +157,7 @@ def test_an_erased_user_is_on_no_list_and_hears_nothing(tmp_path: Path) -> None:
     flow.write(alert(MINUTE), *settles(2 * MINUTE, "u1"), event("erase_requested", MINUTE + 1, "u2"))
     flow.run()
     assert told(flow) in ({}, {("u2", "rain"): 1})
-    assert flow.users()["u1"] == User(1, "u1", erased_at=START + 10)
+    assert flow.users()["u1"] == User(LAYOUT, "u1", erased_at=START + 10)
     assert flow.ledger.load_audience(0, "region:north", "", 9) == []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.murmur2 import partition
-from state.user import User
+from state.user import LAYOUT, User
 from tests.flows.flow import DAY, HOUR, MINUTE, START, Flow, added, event, ordered, viewed
 from tests.flows.test_any_way import POLICY
 from tests.flows.test_letters import FAR, NEAR, SHARDS, A, B, followed, linked, paid, quiet
@@ -27,7 +27,7 @@ def test_who_is_erased_under_one_id_is_erased_under_all(
     flow.run()
     flow.write(viewed(100, a), viewed(101, b), added(102, a), linked(103, a, b), linked(104, b, a))
     flow.run()
-    assert flow.users()[b] == User(1, b, erased_at=START + 20)
+    assert flow.users()[b] == User(LAYOUT, b, erased_at=START + 20)
     assert followed(flow, a).erased_at == START + 20
     assert flow.ledger.load_watchers([(partition(b.encode(), SHARDS), "k1")], 10) in ([[]], [[a]])
     assert flow.triggers() == []
@@ -46,7 +46,7 @@ def test_a_link_from_an_erased_id_takes_the_erasure_along_if_it_was_made_before(
     flow.write(linked(link_at, a, b))
     flow.run()
     users = flow.users()
-    assert users[a] == User(1, a, erased_at=START + 20)
+    assert users[a] == User(LAYOUT, a, erased_at=START + 20)
     assert (users[b].erased_at is not None) == (link_at < 20)
     assert len(flow.triggers("cart_abandoned")) == 0
 
@@ -58,7 +58,7 @@ def test_what_is_linked_to_an_erased_user_goes_where_that_user_went(tmp_path: Pa
     )
     flow.run()
     users = flow.users()
-    assert users[B] == User(1, B, erased_at=START + 20)
+    assert users[B] == User(LAYOUT, B, erased_at=START + 20)
     assert (users[A].alias_of, users[A].own_cart) == (B, None)
 
 

@@ -240,7 +240,8 @@ REMOVED = (
         "random token (counter instead)",
         lambda: Guards(random_token=False),
         ("rollback", "stop"),
-        caught_by=113,
+        alone=True,
+        caught_by=270,
     ),
     Removed("H as a maximum", _patched(Progress, "most", _latest), ("rollback", "crash"), caught_by=14),
     Removed(

@@ -36,13 +36,15 @@ class Shop(RuleBasedStateMachine):
     @rule(which=st.integers(0, 3))
     def kill(self, which: int) -> None:
         living = self.world.living
-        self.world.crash(living[which % len(living)])
+        if living:  # the last one may have died of what was lost
+            self.world.crash(living[which % len(living)])
         self.schedule.go_on(1)
 
     @rule(which=st.integers(0, 3))
     def stop(self, which: int) -> None:
         living = self.world.living
-        living[which % len(living)].stop()
+        if living:
+            living[which % len(living)].stop()
 
     @rule(operations=st.integers(1, 60))
     def forget(self, operations: int) -> None:
