@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 from connectors.demo_script import Script, Stage
 from state.calendar import DAY, HOUR, MINUTE, SECOND
+from triggers.rules import cart_abandoned
+from triggers.trigger import Candidate
 
 GUESTS_EACH = 3
 REGION = "Guestland"
@@ -54,9 +56,12 @@ class Occasions:
         yield SECOND
         stage.tell("profile_updated", guest, user_id=guest, **profile)
         stage.tell("consent_changed", guest, user_id=guest, channel="app_push", granted=True)
+        cart = ""
         for each in told:
             yield max(1, stage.opening_ts + each.at - stage.now)
-            stage.tell(each.kind, guest, user_id=guest, **each.fields)
+            of = {"trigger_id": _reminder(guest, cart)} if each.kind.startswith("message_") else {}
+            event_id = stage.tell(each.kind, guest, user_id=guest, **each.fields, **of)
+            cart = event_id if each.kind == "cart_item_added" else cart
 
     def _tell_once(self, told: Told) -> Script:
         self._stage.tell(told.kind, str(told.fields.get("sku", "world")), **told.fields)
@@ -72,6 +77,9 @@ class Occasions:
         yield "leaving", [*_visits(-2 * DAY, HOUR), Told(HOUR + late, "store_unfollowed", {})]
         complaint = {"id": f"{ids}-{n}", "topic": "delivery"}
         yield "complaint", [Told(HOUR + late - DAY, "complaint_opened", complaint)]
+        yield "annoyed", [Told(late - DAY, "complaint_opened", complaint), _into_cart(HOUR + late)]
+        unmoved = [told for day in (-40, -30, -20) for told in _left_and_reminded(day * DAY + late)]
+        yield "unmoved", [*unmoved, _into_cart(HOUR + late)]
         yield "review", [Told(HOUR + late, "review_posted", {"sku": "guest-vase", "rating": 1})]
         yield "regular", [Told(day * DAY + 40 * MINUTE, "checked_in", {}) for day in range(-6, 1)]
         yield (
@@ -137,6 +145,23 @@ class Occasions:
 
 def _look(at: int, sku: str, price: int = 5000, category: str = "gifts") -> Told:
     return Told(at, "product_viewed", {"sku": sku, "category": category, "price": price})
+
+
+def _into_cart(at: int) -> Told:
+    return Told(at, "cart_item_added", {"sku": "guest-vase", "quantity": 1, "price": 5000})
+
+
+def _left_and_reminded(at: int) -> list[Told]:
+    """A cart that is left; what reminds of it is delivered, and moves nobody."""
+    delivered = Told(at + 2 * HOUR, "message_delivered", {"channel": "app_push"})
+    return [_into_cart(at), delivered, Told(at + 3 * HOUR, "cart_cleared", {})]
+
+
+def _reminder(guest: str, cart: str) -> str:
+    """The id of the trigger that reminds of the cart for the first time, as the shop's sender was told it."""
+    name, version = cart_abandoned.RULE.name, cart_abandoned.RULE.version
+    told = Candidate(rule=name, version=version, user_id=guest, step=1, anchor=cart, at=0, reason="")
+    return told.id
 
 
 def _visits(*at: int) -> list[Told]:
