@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from random import Random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from state import events
 from state.calendar import DAY
+from state.purchases import TIMES_LIMIT
 from tests.oracles.kit import Told, scattered, told
 from tests.oracles.orders_told import Known, Waiting, expected, story
 from tests.state.history import USER
@@ -68,9 +71,18 @@ def _waiting(known: dict[str, Known], marks: set[Any], now: int) -> Iterator[Wai
         )
 
 
+def _most_often_bought(history: list[Any]) -> int:
+    """Of more purchases than are remembered singly, which were on one day is known no more (docs/state.md)."""
+    orders = {event.order_id: event.lines for event in history if isinstance(event, events.OrderPlaced)}
+    things = [{key for line in lines for key in (line.sku, line.category)} for lines in orders.values()]
+    return max(Counter(key for order in things for key in order if key).values(), default=0)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32))
 def test_who_is_told_is_who_the_whole_history_says(seed: int) -> None:
     chance = Random(seed)
-    arrivals = scattered(chance, story(chance, chance.randint(0, 25), CATEGORIES))
+    history = story(chance, chance.randint(0, 14), CATEGORIES)
+    assume(_most_often_bought(history) <= TIMES_LIMIT)
+    arrivals = scattered(chance, history)
     assert sorted(told("replenishment", PARAMS, arrivals)) == sorted(expected(arrivals, _waiting))
