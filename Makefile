@@ -62,7 +62,7 @@ $(VENV)/.python:
 	$$found -m venv --clear $(VENV) && touch $@
 
 $(VENV)/.run: $(VENV)/.python pyproject.toml requirements.lock
-	@echo "2/3 installing what beckon needs to run (26 packages, about 40 MB with the installer, hashes checked)"
+	@echo "2/3 installing what beckon needs to run (33 packages, about 40 MB with the installer, hashes checked)"
 	@sed -n '/^uv==/,/# via/p' requirements.lock > $(VENV)/uv.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.lock \
 	    && $(UV) --require-hashes -c requirements.lock -r pyproject.toml --extra build \
@@ -72,7 +72,7 @@ $(VENV)/.run: $(VENV)/.python pyproject.toml requirements.lock
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-	@echo "installing the tools of the tests (41 packages, about 125 MB, hashes checked)"
+	@echo "installing the tools of the tests (34 more packages, about 125 MB, hashes checked)"
 	@$(UV) --require-hashes -r requirements.lock \
 	    || $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@

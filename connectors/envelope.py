@@ -13,6 +13,7 @@ from state.calendar import iso
 from state.folding import FoldParams
 from state.segments import flags_of, group_of, segment_name
 from state.user import User
+from triggers.history import VERDICTS
 from triggers.trigger import Candidate, Decision, Defer, Facts, Publish, Retract, Suppress, retraction_id
 
 Headers = list[tuple[str, bytes]]
@@ -157,7 +158,7 @@ def decision_record(decision: Decision) -> bytes:
             "step": candidate.step,
             "anchor": candidate.anchor,
             "at": iso(decision.at),
-            "verdict": _VERDICTS[type(outcome)],
+            "verdict": VERDICTS[type(outcome)],
             "reason": None if isinstance(outcome, Publish) else outcome.reason,
             "winner": outcome.winner if isinstance(outcome, Suppress) else None,
             "channel": None if isinstance(outcome, Defer) else outcome.channel,
@@ -167,9 +168,6 @@ def decision_record(decision: Decision) -> bytes:
             "inputs": inputs,
         }
     )
-
-
-_VERDICTS = {Publish: "publish", Suppress: "suppress", Defer: "defer", Retract: "retract"}
 
 
 def dead_letter(

@@ -6,7 +6,6 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Final
@@ -19,9 +18,9 @@ from console.options import (
     WRONG_USAGE,
     Config,
     Overrides,
+    Until,
     arguments_of,
     duration,
-    moment,
     say_error,
     settings_of,
     told,
@@ -175,10 +174,7 @@ def replay(
     ],
     config: Config = None,
     overrides: Overrides = None,
-    until: Annotated[
-        datetime | None,
-        typer.Option("--until", parser=moment, metavar="TIME", help="RFC 3339; read no further."),
-    ] = None,
+    until: Until = None,
 ) -> None:
     """Run history through the same code, event time as the only clock: same input, same output, no server."""
     settings = settings_of(config, overrides)

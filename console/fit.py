@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from console.options import FAILED, Config, Overrides, duration, moment, say_error, settings_of, told
+from console.options import FAILED, Config, Overrides, Until, duration, say_error, settings_of, told
 from state.calendar import Duration, millis
 
 EXAMPLE = "Example: beckon fit history/ --out fitted.yaml"
@@ -32,10 +31,7 @@ def fit(
         Duration | None,
         typer.Option("--horizon", parser=duration, metavar="DURATION", help="Else rules.churn_risk.horizon."),
     ] = None,
-    until: Annotated[
-        datetime | None,
-        typer.Option("--until", parser=moment, metavar="TIME", help="RFC 3339; read no further."),
-    ] = None,
+    until: Until = None,
 ) -> None:
     """Fit the models of purchase times, spend and churn to a history; refuse, and say why, what does not fit."""
     settings = settings_of(config, overrides)

@@ -77,6 +77,12 @@ def moment(text: str) -> datetime:
     return found
 
 
+Until = Annotated[
+    datetime | None,
+    typer.Option("--until", parser=moment, metavar="TIME", help="RFC 3339; read no further."),
+]
+
+
 @contextlib.contextmanager
 def told() -> Iterator[None]:
     """An error that an operator can mend ends the command in words and exit code 1; ours keep their trace."""

@@ -18,7 +18,7 @@ import structlog
 from prometheus_client import Gauge
 
 from connectors import metrics
-from flows.population import HEAD, unpack_head
+from flows.buyers import HEAD, unpack_head
 from state.calendar import DAY
 from state.folding import FoldParams
 from state.lifecycle import Stage, stage_of

@@ -70,7 +70,7 @@ class Crier:
     def _go_on(self, shard: Shard, limit: int) -> None:
         """The call that is under way the longest comes first."""
         calling = shard.calls.under_way[0]
-        self._plan.under(shard.census.head.published)
+        self._plan.under(shard.buyers.head.published)
         self._persons.read.add(shard.number)
         ids = self._ledger.load_audience(shard.number, calling.audience, calling.after, limit)
         strangers = [user_id for user_id in ids if shard.known(user_id) is None]

@@ -17,7 +17,7 @@ from flows.letters import FAR_REACHING, Letters
 from flows.outgoing import Outgoing
 from flows.persons import Persons
 from flows.quintiles import Quintiles, Turn
-from flows.reading import BETWEEN_CENSUSES, CONTEXT_EVENTS, ITEM_EDGES, ITEM_EVENTS, OF_NO_USER, Reading
+from flows.reading import AMONG_COUNTERS, CONTEXT_EVENTS, ITEM_EDGES, ITEM_EVENTS, OF_NO_USER, Reading
 from flows.shard import QUOTING, Shard, ShardBatch
 from flows.watchers import Watchers
 from state import events
@@ -252,7 +252,7 @@ class Desk:
             self._watchers.tell(shard, event)
         elif kind is events.Letter:
             self._letters.deliver(shard, event)
-        elif kind in BETWEEN_CENSUSES:
+        elif kind in AMONG_COUNTERS:
             self._quintiles.take(shard, event)
         elif kind is events.Call:
             self._crier.begin(shard, event.about)

@@ -92,7 +92,7 @@ class Letters:
         erased = isinstance(content, EraseRequested)
         watched, audiences = (interests(user), listed(user)) if erased else ((), ())
         if erased:
-            shard.census.leave(user)
+            shard.buyers.leave(user)
         applied = self._persons.tell(shard, user, content, late=letter.late)
         if applied is not DUPLICATE:
             if isinstance(content, EraseRequested):
@@ -121,7 +121,7 @@ class Letters:
         self._persons.wake(shard, user, asked.ts)
         state = _state_of(user)
         shard.members.update({(audience, user.user_id): False for audience in listed(user)})
-        shard.census.leave(user)
+        shard.buyers.leave(user)
         become_alias(user, asked.to_id)
         moved_id = id_of("move", asked.event_id, user.user_id, str(user.ties.links))
         moved = UserMoved(event_id=moved_id, ts=asked.ts, from_id=user.user_id, state=state)

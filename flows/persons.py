@@ -89,7 +89,7 @@ class Persons:
     def follow(self, shard: Shard, user: User, applied: Applied, ts: int, *, late: bool = False) -> None:
         """What the user has bought, watches, belongs to since `ts`. Who comes to an audience hears what is not over."""
         if applied.bought:
-            shard.census.count(user)
+            shard.buyers.count(user)
         if applied.watches is not None:
             watchers = shard.watching.setdefault(applied.watches, {})
             watchers[user.user_id] = max(ts, watchers.get(user.user_id, ts))
@@ -139,7 +139,7 @@ class Persons:
             # Before the next moment changes the user: a trigger shows the profile of its own.
             self._outgoing.emit(shard, user, decisions, None)
         if changed:
-            shard.census.count(user)  # whoever has bought before buyers were counted
+            shard.buyers.count(user)  # whoever has bought before buyers were counted
             shard.dirty[user.user_id] = user
             shard.set_due(user.user_id, user.due)
 
@@ -150,7 +150,7 @@ class Persons:
         dropped = unite(user, moved, self._plan.fold)
         if dropped:
             metrics.LIMIT_HITS.labels(limit="pending").inc(len(dropped))
-        shard.census.count(user)
+        shard.buyers.count(user)
         on_union(user, dropped, at, self._plan, self._facts, self._facts.claim, decisions)
         shard.dirty[user.user_id] = user
         shard.set_due(user.user_id, user.due)

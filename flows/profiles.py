@@ -14,7 +14,7 @@ from config.load import fold_of
 from config.settings import Settings
 from connectors.murmur2 import partition
 from flows.assemble import redis_client, redis_ledger, wall_ms
-from flows.population import published_on
+from flows.buyers import published_on
 from state.profile import profile
 from state.redis_ledger import RedisLedger, StoreUnavailable
 from state.scores import Publications

@@ -51,14 +51,14 @@ class Quintiles:
         self._name = f"{self._days.zone} {self._params.money_error}" if on else ""
 
     def prepare(self, shard: Shard) -> None:
-        shard.census.prepare(self._scale, self._name)
+        shard.buyers.prepare(self._scale, self._name)
 
     def with_turns(self, batch: ShardBatch) -> Sequence[Any]:
         """What happens in a batch, whose shard's cut points are in force from here on."""
-        self._plan.under(batch.shard.census.head.published)
+        self._plan.under(batch.shard.buyers.head.published)
         if self._scale is None:
             return batch.items
-        found, turn_at = [], batch.shard.census.head.turn_at
+        found, turn_at = [], batch.shard.buyers.head.turn_at
         for item in batch.items:
             if item.__class__ is not DeadLetter and item.ts >= turn_at:
                 at = item.ts - item.ts % self._params.publish_every
@@ -69,49 +69,49 @@ class Quintiles:
 
     def turn(self, batch: ShardBatch, due: list[tuple[int, str]], at: int) -> None:
         """The period that begins `at` has come. Who was due long before finds the cut points of then, the last time."""
-        shard, census = batch.shard, batch.shard.census
+        shard, buyers = batch.shard, batch.shard.buyers
         self._alarm.pass_time(batch, due)
         first_month = self._days.of(max(at - self._params.bought_within, 0)) // MONTH_DAYS
-        gone = census.population.expire(first_month)
-        changed = census.head.changed or gone
-        if shard.number == GATHERING and (changed or census.head.gathered):
+        gone = buyers.population.expire(first_month)
+        changed = buyers.head.changed or gone
+        if shard.number == GATHERING and (changed or buyers.head.gathered):
             self._publish(shard, at)
         elif changed:
             self._tell(shard, at)
-        census.note(turn_at=at + self._params.publish_every, first_month=first_month, changed=False)
-        self._plan.under(census.head.published)
+        buyers.note(turn_at=at + self._params.publish_every, first_month=first_month, changed=False)
+        self._plan.under(buyers.head.published)
 
     def take(self, shard: Shard, event: Counted | CutsFound) -> None:
         """What another shard has to say."""
         if isinstance(event, CutsFound):
-            shard.census.note_found(event.since, event.cuts)
-            self._plan.under(shard.census.head.published)
+            shard.buyers.note_found(event.since, event.cuts)
+            self._plan.under(shard.buyers.head.published)
         else:
-            shard.census.note_told(event.shard, event.ts, event.totals)
+            shard.buyers.note_told(event.shard, event.ts, event.totals)
 
     def _tell(self, shard: Shard, at: int) -> None:
         told_id = id_of("counted", str(shard.number), str(at))
-        told = Counted(event_id=told_id, ts=at, shard=shard.number, totals=shard.census.population.totals)
+        told = Counted(event_id=told_id, ts=at, shard=shard.number, totals=shard.buyers.population.totals)
         self._letters.to_one(shard, told, GATHERING)
 
     def _publish(self, shard: Shard, at: int) -> None:
-        census = shard.census
-        totals = census.population.totals
-        if census.others:
-            totals = Totals.merged([totals, *(told for _, told in census.others.values())])
+        buyers = shard.buyers
+        totals = buyers.population.totals
+        if buyers.others:
+            totals = Totals.merged([totals, *(told for _, told in buyers.others.values())])
         cuts = self._cuts_of(totals, at)
         version = "" if cuts is None else cuts.version
-        census.note(gathered=False)
-        if version == census.head.version:
+        buyers.note(gathered=False)
+        if version == buyers.head.version:
             return
-        if not version or not census.head.version:
+        if not version or not buyers.head.version:
             now = "quintiles" if version else "thresholds, as there are too few buyers for quintiles"
             log.info("segments go by other scores", now=now, buyers=totals.buyers)
-        census.note(version=version)
+        buyers.note(version=version)
         since = at + self._params.publish_every
         found_id = id_of("cuts", str(at), version)
         self._letters.to_all(shard, CutsFound(event_id=found_id, ts=at, since=since, cuts=cuts))
-        census.note_found(since, cuts)
+        buyers.note_found(since, cuts)
 
     def _cuts_of(self, totals: Totals, at: int) -> Cuts | None:
         if self._scale is None or totals.buyers < self._params.least_buyers:

@@ -18,7 +18,7 @@ from state.ledger import Ledger
 ITEM_EVENTS = frozenset(get_args(events.Inventory))
 ITEM_EDGES = frozenset(get_args(events.ItemEdge))
 CONTEXT_EVENTS = frozenset(get_args(events.Context))
-BETWEEN_CENSUSES = frozenset(get_args(events.BetweenCensuses))
+AMONG_COUNTERS = frozenset(get_args(events.AmongCounters))
 OF_NO_USER = frozenset(
     (
         DeadLetter,
@@ -28,7 +28,7 @@ OF_NO_USER = frozenset(
         *ITEM_EVENTS,
         *ITEM_EDGES,
         *CONTEXT_EVENTS,
-        *BETWEEN_CENSUSES,
+        *AMONG_COUNTERS,
     )
 )
 """What a desk does not simply fold into the user whose id it bears."""

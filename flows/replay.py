@@ -14,7 +14,7 @@ from connectors.file_log import FileLog, FilePublisher
 from connectors.files import FileWriter
 from flows import assemble
 from flows.assemble import Choices
-from flows.population import published_on
+from flows.buyers import published_on
 from flows.realtime import run_graph
 from state.folding import FoldParams
 from state.memory_ledger import MemoryLedger

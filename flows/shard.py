@@ -9,10 +9,10 @@ from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
 from connectors.publisher import Parcel, Progress, Resumed
+from flows.buyers import Buyers
 from flows.calls import Calls
 from flows.merge import Merge
 from flows.outbox import Outbox
-from flows.population import ShardPopulation
 from flows.timers import Timers
 from state import events
 from state.interest import highest_quote
@@ -50,7 +50,7 @@ class Shard:
         self.outbox = Outbox(number, owner, opened, resumed)
         self.timers = Timers(timers)
         self.calls = Calls(opened.calls)
-        self.census = ShardPopulation(opened.census)
+        self.buyers = Buyers(opened.buyers)
         self.users: dict[str, User] = {}
         self.packed: dict[str, bytes] = {}
         self.items: dict[str, Item] = {}
@@ -167,7 +167,7 @@ class Shard:
             or self.changed_items
             or self.members
             or self.calls.changed
-            or self.census.changed
+            or self.buyers.changed
         )
 
     def commit(self) -> Commit:
@@ -188,7 +188,7 @@ class Shard:
             joins=[member for member, joins in self.members.items() if joins],
             leaves=[member for member, joins in self.members.items() if not joins],
             calls=self.calls.take(),
-            census=self.census.take(),
+            buyers=self.buyers.take(),
             items={sku: pack_item(item) for sku, item in self.changed_items.items()},
             outbox=taken.entries,
             seq=taken.seq,

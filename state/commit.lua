@@ -75,8 +75,8 @@ local fields = {}
 for number, field in ipairs(counted) do
   fields[2 * number - 1], fields[2 * number] = field, next_blob(counted_sizes[number])
 end
-in_chunks('HSET', prefix .. 'census', fields)
-in_chunks('HDEL', prefix .. 'census', uncounted)
+in_chunks('HSET', prefix .. 'buyers', fields)
+in_chunks('HDEL', prefix .. 'buyers', uncounted)
 redis.call('HSET', KEYS[1], 'version', ARGV[2] + 1, 'clock', ARGV[3], 'watermark', ARGV[4], 'seq', ARGV[5],
   'trimmed_to', ARGV[7], 'scan_from', ARGV[8])
 return 1

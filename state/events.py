@@ -269,7 +269,7 @@ class Letter(Event, frozen=True, gc=False, kw_only=True):
 
 
 ItemEdge = StockEdge | PriceEdge
-BetweenCensuses = Counted | CutsFound
+AmongCounters = Counted | CutsFound
 Letters = StockEdge | PriceEdge | Letter | Call | Counted | CutsFound
 
 # Canonical topic order: also the order in which events of one instant are applied.

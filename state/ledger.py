@@ -1,7 +1,7 @@
 """Where does a shard's state live between events? The Ledger protocol; in memory and in Redis: the modules beside it.
 
 A shard is one partition of the input; its ledger is the unit of commit. Everything a commit changes
-(owner and version, marks, users, timers, watchers, audiences, calls, census, items, outbox) changes together or
+(owner and version, marks, users, timers, watchers, audiences, calls, buyers, items, outbox) changes together or
 not at all.
 """
 
@@ -40,7 +40,7 @@ class Opened(Struct):
 
     `clock`: the latest event time, `watermark`: up to when timers have fired. `trimmed_to`: the cursor when the
     outbox was last trimmed; `scan_from`: no record published before this place of the journal may come again
-    (-1: never said). `publisher`: the name under which the owner before published. `calls`, `census`: as in Commit.
+    (-1: never said). `publisher`: the name under which the owner before published. `calls`, `buyers`: as in Commit.
     """
 
     version: int
@@ -53,7 +53,7 @@ class Opened(Struct):
     publisher: str = ""
     outbox: list[Entry] = []
     calls: dict[str, Blob] = {}
-    census: dict[str, Blob] = {}
+    buyers: dict[str, Blob] = {}
 
 
 class Commit(Struct):
@@ -61,7 +61,7 @@ class Commit(Struct):
 
     `users`: packed blobs by id. `timers`: due time by user id, None removes. `watchers`: by SKU and user since when,
     `unwatch`: (sku, user) who no longer is one. `joins` and `leaves`: (audience, user). `calls`: what is called out to
-    many and is not over, by name, None removes; `census`: counters of buyers and cut points, likewise. `trim`: how many
+    many and is not over, by name, None removes; `buyers`: counters of buyers and cut points, likewise. `trim`: how many
     entries leave the head of the outbox.
     """
 
@@ -83,7 +83,7 @@ class Commit(Struct):
     trim: int = 0
     trimmed_to: str = ""
     scan_from: int = -1
-    census: dict[str, Blob | None] = {}
+    buyers: dict[str, Blob | None] = {}
 
 
 class Ledger(Protocol):
@@ -149,8 +149,8 @@ class Store(Ledger, Protocol):
     def peek(self, shard: int) -> Opened:
         """Of what a new owner would find `version`, `marks` and `scan_from`; changes nothing."""
 
-    def load_census(self, shard: int, field: str) -> Blob | None:
-        """One field of the census, whoever owns the shard."""
+    def load_buyers(self, shard: int, field: str) -> Blob | None:
+        """One field of `buyers`, whoever owns the shard."""
 
     def in_use(self) -> set[int]:
         """The shards of which anything is kept; looks at every key, so only for rare use."""

@@ -27,7 +27,7 @@ class _Shard(Struct):
     watchers: dict[str, dict[str, int]] = {}
     audiences: dict[str, list[str]] = {}
     calls: dict[str, Blob] = {}
-    census: dict[str, Blob] = {}
+    buyers: dict[str, Blob] = {}
     outbox: list[Entry] = []
     claims: dict[str, set[str]] = {}
 
@@ -69,8 +69,8 @@ class MemoryLedger:
         kept = self._shard(shard)
         return Opened(kept.version, dict(kept.marks), watermark=kept.watermark, scan_from=kept.scan_from)
 
-    def load_census(self, shard: int, field: str) -> Blob | None:
-        return self._shard(shard).census.get(field)
+    def load_buyers(self, shard: int, field: str) -> Blob | None:
+        return self._shard(shard).buyers.get(field)
 
     def in_use(self) -> set[int]:
         held = self._shards.items()
@@ -81,7 +81,7 @@ class MemoryLedger:
         before, kept.publisher = kept.publisher, publisher
         kept.owner, kept.version = owner, kept.version + 1
         so_far = kept.clock, kept.watermark, kept.seq, kept.trimmed_to, kept.scan_from
-        parts = [*kept.outbox], dict(kept.calls), dict(kept.census)
+        parts = [*kept.outbox], dict(kept.calls), dict(kept.buyers)
         return Opened(kept.version, dict(kept.marks), *so_far, before, *parts)
 
     def begin_commit(self, shard: int, commit: Commit) -> None:
@@ -105,7 +105,7 @@ class MemoryLedger:
         for audience, user_id in commit.leaves:
             self._leave(kept.audiences.get(audience, []), user_id)
         self._change(kept.calls, commit.calls)
-        self._change(kept.census, commit.census)
+        self._change(kept.buyers, commit.buyers)
         del kept.outbox[: commit.trim]
         kept.outbox.extend(commit.outbox)
         kept.seq, kept.trimmed_to, kept.scan_from = commit.seq, commit.trimmed_to, commit.scan_from

@@ -8,5 +8,5 @@ local meta = redis.call('HMGET', KEYS[1], 'clock', 'watermark', 'seq', 'trimmed_
 return {
   version, meta[1] or '-1', meta[2] or '-1', meta[3] or '0', meta[4] or '', meta[5] or '-1', before or '',
   redis.call('HGETALL', prefix .. 'marks'), redis.call('LRANGE', prefix .. 'outbox', 0, -1),
-  redis.call('HGETALL', prefix .. 'calls'), redis.call('HGETALL', prefix .. 'census')
+  redis.call('HGETALL', prefix .. 'calls'), redis.call('HGETALL', prefix .. 'buyers')
 }

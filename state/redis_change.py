@@ -16,7 +16,7 @@ def change_of(commit: Commit) -> tuple[bytes, bytes]:
     """What changes, as commit.lua takes it apart, and all blobs in the order in which their sizes are there."""
     entries = [_pack(entry) for entry in commit.outbox]
     calls, over = _split(commit.calls)
-    counted, uncounted = _split(commit.census)
+    counted, uncounted = _split(commit.buyers)
     change = (
         [*chain.from_iterable(commit.marks.items())],
         *([*commit.users], [*map(len, commit.users.values())]),

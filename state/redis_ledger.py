@@ -1,7 +1,7 @@
 """How does a shard's state live in Redis? One hash tag a shard, one script a commit.
 
 Keys, all under `{<app>:s<NN>}:`, documented for readers in docs/state.md: `u:<user>` and `i:<sku>` packed
-values, `meta`, `marks`, `timers`, `w:<sku>` watchers, `a:<audience>` its users, `calls`, `census`, `outbox`,
+values, `meta`, `marks`, `timers`, `w:<sku>` watchers, `a:<audience>` its users, `calls`, `buyers`, `outbox`,
 `claim:<key>`.
 What one script wrote rolls back together, because a slot's AOF and replication are a prefix of its history.
 """
@@ -27,7 +27,7 @@ _HERE = Path(__file__).parent
 _SAFETY_SECONDS = 10.0  # so often a running process looks whether Redis is still safe
 
 # Opening a shard writes the one, the first round the other; who is counted there is a user.
-_WRITTEN_ALWAYS = ("meta", "census")
+_WRITTEN_ALWAYS = ("meta", "buyers")
 
 _unpack_entry = msgspec.msgpack.Decoder(Entry).decode
 
@@ -134,7 +134,7 @@ class RedisLedger:
             self._refuse_unsafe()
             self._sha = self._client.script_load(self._commit_text)  # a restarted Redis has forgotten it
             raw = cast("list[Any]", self._open(keys=[self.prefix(shard) + "meta"], args=[owner, publisher]))
-        version, clock, watermark, seq, trimmed_to, scan_from, before, marks, outbox, calls, census = raw
+        version, clock, watermark, seq, trimmed_to, scan_from, before, marks, outbox, calls, buyers = raw
         return Opened(
             version=int(version),
             marks=_offsets(_pairs(marks)),
@@ -146,7 +146,7 @@ class RedisLedger:
             publisher=before.decode(),
             outbox=[_unpack_entry(blob) for blob in outbox],
             calls=_by_name(_pairs(calls)),
-            census=_by_name(_pairs(census)),
+            buyers=_by_name(_pairs(buyers)),
         )
 
     def begin_commit(self, shard: int, commit: Commit) -> None:
@@ -221,9 +221,9 @@ class RedisLedger:
             found = cast("Any", self._client.zrangebylex(key, first, "+", 0, limit))
         return [user.decode() for user in found]
 
-    def load_census(self, shard: int, field: str) -> Blob | None:
+    def load_buyers(self, shard: int, field: str) -> Blob | None:
         with Guard():
-            return cast("Blob | None", self._client.hget(self.prefix(shard) + "census", field))
+            return cast("Blob | None", self._client.hget(self.prefix(shard) + "buyers", field))
 
     def claim(self, shard: int, key: str, claimant: str, limit: int) -> bool:
         with Guard():

@@ -67,7 +67,7 @@ class User(Struct, array_like=True, gc=False):
     own_stanzas: dict[str, int] | None = None
     own_replies: Replies | None = None
     own_history: History | None = None
-    own_place: Place | None = None  # only flows/population.py changes it
+    own_place: Place | None = None  # only flows/buyers.py changes it
 
     # Most people look around and no more: a part that nobody has asked for costs nothing, in memory or in
     # Redis (nil). It comes into being when first asked for; the `own_` names look without asking.

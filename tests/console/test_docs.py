@@ -13,7 +13,7 @@ import pytest
 import redis
 from msgspec import Struct
 
-from flows.population import Head
+from flows.buyers import Head
 from state.cart import CartLine
 from state.items import Item
 from state.ledger import Commit, Entry

@@ -17,8 +17,8 @@ from connectors.http import BadQuery
 from connectors.murmur2 import partition
 from console.cli import app
 from console.explain import lines_of_one
+from flows.buyers import Head
 from flows.explain import read_json
-from flows.population import Head
 from flows.shard import pack_item
 from state.cart import CartLine
 from state.history import Decided
@@ -104,7 +104,7 @@ def test_segments_go_by_the_cut_points_of_the_population(ask: Ask, redis_url: st
         user = User.new("buyer")
         user.rfm.orders, user.rfm.net_amount, user.rfm.last_order_at, user.decided_at = 9, 9, NOW, NOW
         client.set(f"{{beckon:s{shard:02d}}}:u:buyer", pack(user))
-        client.hset(f"{{beckon:s{shard:02d}}}:census", "head", head)
+        client.hset(f"{{beckon:s{shard:02d}}}:buyers", "head", head)
     quintiles = ("buyer", "--rule", "segment_changed", "--set", "rfm.by=quintiles")
 
     assert "now core_value by scores" in ask(*quintiles).output

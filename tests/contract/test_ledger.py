@@ -256,26 +256,26 @@ def test_what_is_called_out_is_there_for_the_next_owner_until_it_is_over(ledger:
 
 def test_the_census_is_there_for_the_next_owner_as_it_was_committed_with_the_users(ledger: Store) -> None:
     version = ledger.open(0, "a", "p").version
-    assert ledger.load_census(0, "head") is None
+    assert ledger.load_buyers(0, "head") is None
     first = Commit(
-        "a", version, users={"u": b"1"}, census={"head": b"\x00h", "672:f:3": b"5", "672:f:4": b"1"}
+        "a", version, users={"u": b"1"}, buyers={"head": b"\x00h", "672:f:3": b"5", "672:f:4": b"1"}
     )
     assert commit_one(ledger, 0, first)
-    assert not commit_one(ledger, 0, Commit("z", version, census={"672:f:3": b"9"}))
-    then = Commit("a", version + 1, census={"672:f:3": b"6", "672:f:4": None, "672:f:9": None})
+    assert not commit_one(ledger, 0, Commit("z", version, buyers={"672:f:3": b"9"}))
+    then = Commit("a", version + 1, buyers={"672:f:3": b"6", "672:f:4": None, "672:f:9": None})
     assert commit_one(ledger, 0, then)
-    assert ledger.open(0, "b", "p").census == {"head": b"\x00h", "672:f:3": b"6"}
-    assert (ledger.load_census(0, "head"), ledger.load_census(1, "head")) == (b"\x00h", None)
-    assert ledger.open(1, "b", "p").census == {}
+    assert ledger.open(0, "b", "p").buyers == {"head": b"\x00h", "672:f:3": b"6"}
+    assert (ledger.load_buyers(0, "head"), ledger.load_buyers(1, "head")) == (b"\x00h", None)
+    assert ledger.open(1, "b", "p").buyers == {}
 
 
 def test_a_large_census_comes_and_goes_in_one_commit(ledger: Store) -> None:
     version = ledger.open(0, "a", "p").version
     many = {f"672:m:{n}": b"1" for n in range(9000)}
-    assert commit_one(ledger, 0, Commit("a", version, census={**many}, calls={"rain": b"r"}))
-    assert ledger.open(0, "b", "p").census == many
+    assert commit_one(ledger, 0, Commit("a", version, buyers={**many}, calls={"rain": b"r"}))
+    assert ledger.open(0, "b", "p").buyers == many
     version = ledger.open(0, "c", "p").version
-    assert commit_one(ledger, 0, Commit("c", version, census={**dict.fromkeys(many)}, calls={"rain": None}))
+    assert commit_one(ledger, 0, Commit("c", version, buyers={**dict.fromkeys(many)}, calls={"rain": None}))
     assert ledger.open(0, "d", "p") == Opened(version + 2, publisher="p")
 
 

@@ -11,8 +11,8 @@ from msgspec import msgpack, structs
 
 from config.load import fold_of, load
 from connectors import metrics
+from flows.buyers import HEAD, Head
 from flows.census import Census
-from flows.population import HEAD, Head
 from state.calendar import DAY, HOUR
 from state.folding import FoldParams
 from state.ledger import Commit

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from config.load import fold_of
-from flows.population import HEAD, Head, unpack_head
+from flows.buyers import HEAD, Head, unpack_head
 from state.calendar import Days
 from state.population import Cell, Place, Scale
 from state.profile import profile
@@ -71,12 +71,12 @@ def told(flow: Flow) -> list[dict[str, Any]]:
 
 
 def heads(flow: Flow) -> list[Head]:
-    return [unpack_head(flow.ledger.load_census(shard, HEAD) or b"") for shard in range(flow.partitions)]
+    return [unpack_head(flow.ledger.load_buyers(shard, HEAD) or b"") for shard in range(flow.partitions)]
 
 
 def cells(flow: Flow, shard: int = 0) -> dict[Cell, int]:
     found = {}
-    for name, blob in flow.ledger.open(shard, "looks").census.items():
+    for name, blob in flow.ledger.open(shard, "looks").buyers.items():
         if name[0].isdigit():
             month, measure, bucket = name.split(":")
             found[int(month), measure, int(bucket)] = int(blob)

@@ -221,9 +221,9 @@ class Schedule:
             }
             places = [unpack(blob or b"").own_place for blob in blobs]
             counted = Counter(_field(cell) for place in places if place is not None for cell in place.cells())
-            census = self.store.ledger.open(shard, "the end").census
-            if {n: int(buyers) for n, buyers in census.items() if n[0].isdigit()} != counted:
-                miscounted.append(f"miscounted: shard {shard} has {census}, wanted {counted}")
+            stored = self.store.ledger.open(shard, "the end").buyers
+            if {n: int(count) for n, count in stored.items() if n[0].isdigit()} != counted:
+                miscounted.append(f"miscounted: shard {shard} has {stored}, wanted {counted}")
         return Outcome(published, users, twice, miscounted)
 
 

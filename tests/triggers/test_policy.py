@@ -127,6 +127,7 @@ def test_of_a_hundred_candidates_of_one_moment_the_cap_lets_exactly_as_many_pass
         if number % 16 == 15:
             shop.advance(at + HOUR)
     shop.advance(FOREVER)
+    assert len(shop.decisions) == 100
     assert sum(isinstance(d.outcome, Publish) for d in shop.decisions) == cap
 
 

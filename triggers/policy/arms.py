@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from msgspec import Meta
 from xxhash import xxh3_64_intdigest
+
+Percent = Annotated[float, Meta(ge=0, le=100)]
 
 _SPAN = 1 << 64
 

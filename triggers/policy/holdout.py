@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from triggers.policy.arms import share_of
+from triggers.policy.arms import Percent, share_of
 from triggers.policy.gate import Gate, Proposal
-from triggers.policy.variants import Percent
 from triggers.trigger import Reason, Suppress
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from msgspec import Meta, Struct
+from msgspec import Struct
 from msgspec.structs import replace
 
-from triggers.policy.arms import share_of
+from triggers.policy.arms import Percent, share_of
 from triggers.policy.gate import Gate, Proposal
-
-Percent = Annotated[float, Meta(ge=0, le=100)]
 
 
 class VariantsParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

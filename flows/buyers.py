@@ -40,7 +40,7 @@ class Head(Struct, array_like=True):
     version: str = ""
 
 
-class ShardPopulation:
+class Buyers:
     """Of one shard; `stored` is what its ledger has."""
 
     def __init__(self, stored: Mapping[str, Blob]) -> None:
@@ -129,7 +129,7 @@ class ShardPopulation:
 
 def published_on(store: Store, shard: int) -> Publications:
     """As far as stored; for those who look from outside."""
-    blob = store.load_census(shard, HEAD)
+    blob = store.load_buyers(shard, HEAD)
     return () if blob is None else unpack_head(blob).published
 
 
