@@ -1,18 +1,20 @@
-"""Has the pure core become slow? Its cost as a multiple of a fixed loop, measured in turns with it.
+"""Has the pure core become slow? Its cost as a multiple of a fixed loop of its own kind, measured in turns with it.
 
-A machine that is slow or busy slows both, so the ratio stays where seconds would not; of many short turns the fastest
-counts. LIMITS are one and a half times what was measured on 2026-11-26 (17.7, 2.1, 2.7, 28.7; a load of 11 on two cores
-moved them by 3 %): a busy machine does not fail here, a loop over what a user has does. Lower them when the core is
+A machine that is slow or busy slows both, so the ratio stays where seconds would not; what remains of noise only ever
+adds, so of many short turns the fastest counts, and of TRIES the best. LIMITS are twice what was measured on 2026-11-26
+(17.5, 1.9, 2.4, 1.2): a busy machine does not fail here, a loop over what a user has does. Lower them when the core is
 faster.
 """
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
+import msgpack
 import pytest
 
 from config.load import load, plan_of
@@ -21,13 +23,15 @@ from state.items import Item, apply_item
 from state.user import User, pack, unpack
 from triggers.decide import on_event
 
-TURNS, TIMES = 60, 200
+TURNS, TRIES, TIMES = 60, 5, 200
 START = 1_790_000_000_000
 PLAN = plan_of(load(None, {}, []))
 NAMES = [f"u{number}" for number in range(20)]
 
-LIMITS = {"a view": 27, "a stock change": 3.3, "a price change": 4.2, "packing and unpacking": 44}
-"""Of one event or user, in rounds of the fixed loop."""
+LIMITS = {"a view": 36, "a stock change": 4, "a price change": 5, "packing and unpacking": 2.5}
+"""Of one event or user, in rounds of its fixed loop."""
+
+ENTRIES = [[f"k{number}", START + number, 1999, None, True] for number in range(16)]
 
 Work = Callable[[], object]
 
@@ -42,6 +46,12 @@ def fixed_loop() -> None:
 def note(known: dict[str, tuple[int, int]], name: str, at: int) -> None:
     times, _ = known.get(name, (0, 0))
     known[name] = (times + 1, at)
+
+
+def fixed_packing() -> None:
+    """What packing mostly does: many small objects to bytes and back, which a busy memory slows more than a call."""
+    for _ in range(TIMES):
+        msgpack.unpackb(msgpack.packb(ENTRIES))
 
 
 def views() -> Iterator[Work]:
@@ -103,24 +113,38 @@ def packing() -> Iterator[Work]:
         yield lambda: [unpack(pack(person)) for _ in range(TIMES)]
 
 
-WORKS = {
-    "a view": views,
-    "a stock change": stock,
-    "a price change": prices,
-    "packing and unpacking": packing,
+WORKS: dict[str, tuple[Callable[[], Iterator[Work]], Work]] = {
+    "a view": (views, fixed_loop),
+    "a stock change": (stock, fixed_loop),
+    "a price change": (prices, fixed_loop),
+    "packing and unpacking": (packing, fixed_packing),
 }
+
+
+@pytest.fixture(autouse=True)
+def no_collection() -> Iterator[None]:
+    """The garbage of a thousand tests before is not what is measured; the service lifts the thresholds too."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.mark.parametrize("name", WORKS)
 def test_the_core_costs_no_more_than_so_many_rounds_of_a_fixed_loop(name: str) -> None:
-    assert measured(WORKS[name]()) < LIMITS[name]
+    ratio = measured(*WORKS[name])
+    for _ in range(TRIES - 1):
+        if ratio >= LIMITS[name]:
+            ratio = min(ratio, measured(*WORKS[name]))
+    assert ratio < LIMITS[name]
 
 
-def measured(works: Iterator[Work]) -> float:
+def measured(works: Callable[[], Iterator[Work]], fixed: Work) -> float:
+    own = works()
     for _ in range(10):  # until every collection is full
-        next(works)()
-    turns = [(seconds(next(works)), seconds(fixed_loop)) for _ in range(TURNS)]
-    return min(own for own, _ in turns) / min(loop for _, loop in turns)
+        next(own)()
+    turns = [(seconds(next(own)), seconds(fixed)) for _ in range(TURNS)]
+    return min(work for work, _ in turns) / min(loop for _, loop in turns)
 
 
 def seconds(work: Work) -> float:
