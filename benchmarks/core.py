@@ -163,11 +163,9 @@ class Core:
 
     def _costs_of_users(self, portion: list[Routed]) -> dict[str, float]:
         """On copies, which are then thrown away."""
-        for number, event in portion:
-            self._shards[number].known(event.user_id)
-        portion = [each for each in portion if each[1].user_id in self._shards[each[0]].users]
+        portion = [each for each in portion if self._shards[each[0]].holds(each[1].user_id)]
         said = [event for _, event in portion]
-        blobs = [pack(self._shards[number].users[event.user_id]) for number, event in portion]
+        blobs = [pack(self._shards[number].user(event.user_id)) for number, event in portion]
         plan, facts, claim = self._plan, self._facts, self._facts.claim
         decisions: list[Any] = []
         copies = [[unpack(blob) for blob in blobs] for _ in range(2)]

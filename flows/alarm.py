@@ -27,7 +27,7 @@ class Alarm:
             found.append(due.pop())
         found.sort()
         for at, user_id in found:
-            user = shard.known(user_id)
+            user = shard.user(user_id) if shard.holds(user_id) else None
             if user is not None and user.due == at:
                 metrics.TIMER_DELAY.observe((before - at) / 1000)
                 self._persons.wake(shard, user, before)

@@ -73,13 +73,14 @@ class Crier:
         self._plan.under(shard.buyers.head.published)
         self._persons.read.add(shard.number)
         ids = self._ledger.load_audience(shard.number, calling.audience, calling.after, limit)
-        strangers = [user_id for user_id in ids if shard.known(user_id) is None]
+        strangers = [user_id for user_id in ids if not shard.holds(user_id)]
         self._persons.load((shard, user_id) for user_id in strangers)
         for user_id in ids:
             self._tell(shard, calling, user_id)
         for user_id in strangers:
             if user_id not in shard.dirty:
-                del shard.users[user_id]  # those who come by themselves have the memory
+                shard.turn_away(user_id)  # those who come by themselves have the memory
+        shard.put_away()
         calling.after, calling.told = ids[-1] if ids else calling.after, calling.told + len(ids)
         calling.done = len(ids) < limit
         shard.calls.note(calling)
@@ -87,7 +88,7 @@ class Crier:
             metrics.LIMIT_HITS.labels(limit="audience_users").inc()
 
     def _tell(self, shard: Shard, calling: Calling, user_id: str) -> None:
-        user = shard.users[user_id]
+        user = shard.user(user_id)
         heard = user.own_scenes is not None and user.own_scenes.called_to >= calling.number
         if not heard and self._persons.belongs(shard, user, calling.audience):
             self._persons.call(shard, user, calling.content)

@@ -97,6 +97,7 @@ class Desk:
             self._alarm.fire(batch.shard, timers, batch.watermark)
             for at, user_id in timers:
                 batch.shard.timers.set(user_id, at)
+            batch.shard.put_away()
         self._prove_reads()
 
     def commit(self, *, heartbeat: bool = False) -> int:
@@ -193,7 +194,7 @@ class Desk:
                 self._alarm.pass_time(batch, due)
             late = ts < clock - lateness
             user_id = event.user_id or event.anonymous_id
-            user = users[user_id]
+            user = users.get(user_id) or shard.turn_to(user_id)
             if late or kind in FAR_REACHING or (user.own_ties is not None and user.own_ties.binds):
                 known = self._letters.tell(shard, user, event, late=late) is DUPLICATE
                 duplicates += known

@@ -54,7 +54,7 @@ class Observer:
         held = list(shards)
         metrics.SOURCE_CAUGHT_UP.set(caught_up)
         metrics.TIMERS_LOADED.set(sum(len(shard.timers) for shard in held))
-        metrics.STATE_USERS.set(sum(len(shard.users) + len(shard.packed) for shard in held))
+        metrics.STATE_USERS.set(sum(len(shard.packed) + len(shard.packed_before) for shard in held))
         if waiting and not held:
             return
         if not held:

@@ -37,7 +37,7 @@ class Persons:
 
     def load(self, wanted: Iterable[tuple[Shard, str]]) -> int:
         """Read those that memory lacks, in one round trip; how many."""
-        missing = [(shard, user_id) for shard, user_id in wanted if shard.known(user_id) is None]
+        missing = [(shard, user_id) for shard, user_id in wanted if not shard.holds(user_id)]
         if missing:
             metrics.CACHE_MISSES.inc(len(missing))
             self.read.update(shard.number for shard, _ in missing)
@@ -48,7 +48,7 @@ class Persons:
 
     def find(self, shard: Shard, user_id: str) -> User:
         self.load([(shard, user_id)])
-        return shard.users[user_id]
+        return shard.user(user_id)
 
     def tell(self, shard: Shard, user: User, event: Any, *, late: bool = False) -> Applied:
         """An event has reached this user: first what was said before it and what is due, then what it changes.

@@ -50,7 +50,7 @@ class Reading:
         wanted: dict[tuple[int, str], Shard] = {}
         of_items: list[tuple[Shard, Any]] = []
         for batch, timers in zip(batches, due, strict=True):
-            shard, users, number = batch.shard, batch.shard.users, batch.shard.number
+            shard, users, number = batch.shard, batch.shard.packed, batch.shard.number
             for event in batch.items:
                 kind = event.__class__
                 if kind not in OF_NO_USER:

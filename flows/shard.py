@@ -23,6 +23,8 @@ from state.user import User, pack, unpack
 QUOTING = (events.ProductViewed, events.CartItemAdded, events.Favorited)
 """Events that may tell a user a price, or bring one who knows a price among the watchers."""
 
+_LIVE_USERS = 64  # so many fit the cache of a core, with 3 kB each
+
 pack_item = Encoder().encode
 unpack_item = Decoder(Item).decode
 
@@ -51,15 +53,18 @@ class Shard:
         self.timers = Timers(timers)
         self.calls = Calls(opened.calls)
         self.buyers = Buyers(opened.buyers)
-        self.users: dict[str, User] = {}
+        # Who is in memory, as the ledger holds them: used since the younger half became full, and in the half before.
         self.packed: dict[str, bytes] = {}
+        self.packed_before: dict[str, bytes] = {}
+        self.users: dict[str, User] = {}  # live, within a round: some of those packed, and who is new
         self.items: dict[str, Item] = {}
         self.quoted: dict[str, int] = {}  # the highest price that a watcher of the SKU was told
         self._users_limit = users
         # not in the ledger yet
         self.marks: dict[str, int] = {}
         self.passed: dict[str, int] = {}  # no records any more up to there; goes with the next commit
-        self.dirty: dict[str, User] = {}
+        self.dirty: dict[str, User] = {}  # live and changed
+        self.changed_users: dict[str, bytes] = {}
         self.due: dict[str, int | None] = {}
         self.watching: dict[str, dict[str, int]] = {}
         self.unwatching: set[tuple[str, str]] = set()
@@ -71,36 +76,50 @@ class Shard:
 
     # users
 
-    def known(self, user_id: str) -> User | None:
-        """The user if in memory; a packed one is unpacked."""
+    def holds(self, user_id: str) -> bool:
+        return user_id in self.packed or user_id in self.packed_before
+
+    def user(self, user_id: str) -> User:
+        """The user, who must be in memory; live until `put_away`."""
         user = self.users.get(user_id)
         if user is None:
-            blob = self.packed.pop(user_id, None)
-            if blob is not None:
-                user = self.users[user_id] = unpack(blob)
+            blob = self.packed.get(user_id)
+            if blob is None:
+                blob = self.packed[user_id] = self.packed_before[user_id]
+            user = self.users[user_id] = unpack(blob) if blob else User.new(user_id)
         return user
 
-    def admit(self, user_id: str, blob: bytes | None) -> User:
-        user = self.users[user_id] = User.new(user_id) if blob is None else unpack(blob)
-        return user
+    def turn_to(self, user_id: str) -> User:
+        """The user of the next event: of those before it nobody is in hand any more."""
+        if len(self.users) >= _LIVE_USERS:
+            self.put_away()
+        return self.user(user_id)
 
-    def evict(self) -> int:
-        """Keep to the limit: half of the users live, as many packed again; the longest unloaded go first.
+    def admit(self, user_id: str, blob: bytes | None) -> None:
+        """What the ledger holds of a user; if that is nothing, nothing is remembered too."""
+        self.packed[user_id] = blob or b""
+
+    def turn_away(self, user_id: str) -> None:
+        """Keep nothing of a user who has not changed."""
+        self.users.pop(user_id, None)
+        del self.packed[user_id]
+
+    def put_away(self) -> None:
+        """Pack who has changed while the memory is warm, and let go of all who are live."""
+        packed, changed = self.packed, self.changed_users
+        for user_id, user in self.dirty.items():
+            packed[user_id] = changed[user_id] = pack(user)
+        self.dirty.clear()
+        self.users.clear()
+
+    def evict(self) -> None:
+        """Keep to the limit of what is remembered.
 
         Only users whose last change is in the ledger may go; call when nothing is under way.
         """
+        if len(self.packed) >= self._users_limit // 2 and not self.changed_users:
+            self.packed, self.packed_before = {}, self.packed
         self._evict_items()
-        live = self._users_limit // 2
-        surplus = len(self.users) - live
-        if surplus <= 0:
-            return 0
-        gone = 0
-        for user_id in [u for u in self.users if u not in self.dirty][: surplus + live // 4]:
-            self.packed[user_id] = pack(self.users.pop(user_id))
-        while len(self.packed) > self._users_limit - live:
-            del self.packed[next(iter(self.packed))]
-            gone += 1
-        return gone
 
     def _evict_items(self) -> None:
         """As many items as users; an eighth more goes at once, so that this is rare."""
@@ -162,6 +181,7 @@ class Shard:
         return bool(
             self.marks
             or self.dirty
+            or self.changed_users
             or self.outbox.changed
             or self.due
             or self.changed_items
@@ -172,6 +192,7 @@ class Shard:
 
     def commit(self) -> Commit:
         """Everything not in the ledger yet, as one commit; from here on it is under way."""
+        self.put_away()
         taken = self.outbox.take()
         for mark, offset in self.passed.items():
             self.marks[mark] = max(offset, self.marks.get(mark, -1))
@@ -181,7 +202,7 @@ class Shard:
             marks=self.marks,
             clock=self.clock,
             watermark=self.watermark,
-            users={user_id: pack(user) for user_id, user in self.dirty.items()},
+            users=self.changed_users,
             timers=self.due,
             watchers=self.watching,
             unwatch=sorted(self.unwatching),
@@ -198,7 +219,7 @@ class Shard:
         )
         self.version += 1
         self._sent.append((Progress(self.marks, self.watermark), bool(self.calls.under_way)))
-        self.marks, self.passed, self.dirty, self.due = {}, {}, {}, {}
+        self.marks, self.passed, self.changed_users, self.due = {}, {}, {}, {}
         self.watching, self.unwatching, self.members, self.changed_items = {}, set(), {}, {}
         return commit
 

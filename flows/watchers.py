@@ -50,7 +50,7 @@ class Watchers:
             if self._is_dear(shard, edge.sku, edge.price, edge.prices):
                 return
             for user_id in watchers:
-                user = shard.users[user_id]
+                user = shard.user(user_id)
                 if user.alias_of is not None or self._plan.listeners(user, edge):
                     self._tell(shard, user_id, edge)
 
@@ -84,7 +84,7 @@ class Watchers:
         return watchers
 
     def _tell(self, shard: Shard, user_id: str, edge: events.ItemEdge) -> None:
-        user = shard.users[user_id]
+        user = shard.user(user_id)
         self._persons.wake(shard, user, edge.ts)
         if user.alias_of is None:
             self._persons.tell(shard, user, edge)
@@ -101,6 +101,6 @@ class Watchers:
         return not fell(price, max(quoted, *(known for _, known in prices)), min_drop)
 
     def _remember_quotes(self, shard: Shard, sku: str, watchers: Iterable[str]) -> None:
-        users = [shard.users[user_id] for user_id in watchers]
+        users = [shard.user(user_id) for user_id in watchers]
         if all(user.alias_of is None for user in users):  # what an alias was quoted is not known here
             shard.remember_quotes(sku, max((highest_quote(user, sku) for user in users), default=0))

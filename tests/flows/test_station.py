@@ -190,7 +190,11 @@ class TestSleepingUsers:
         flow.write(*(ordered(3_100_000 + n, f"u{n}") for n in range(0, 3000, 3)))
         flow.write(viewed(3 * HOUR, "last"))
         held: list[int] = []
-        flow.run(lambda station, _: held.append(len(station.shards[0].users) + len(station.shards[0].packed)))
+        flow.run(
+            lambda station, _: held.append(
+                len(station.shards[0].packed) + len(station.shards[0].packed_before)
+            )
+        )
         assert max(held[: len(held) // 2]) <= 1100, "nobody was unloaded while events came"
         assert {t["subject"] for t in flow.triggers("cart_abandoned")} == {
             f"u{n}" for n in range(3000) if n % 3
