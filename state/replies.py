@@ -163,8 +163,9 @@ class Replies(Struct, array_like=True, gc=False):
         for thread in self.threads:
             if thread.rule == rule and thread.channel == channel:
                 return thread
-        self.threads.append(Thread(rule, channel, []))
-        return self.threads[-1]
+        thread = Thread(rule, channel, [])
+        insort(self.threads, thread, key=_name)  # not by who came first: a call to many comes sooner or later
+        return thread
 
     def _reach(self, channel: str, heard: Reach) -> None:
         self.channels.setdefault(channel, Reach()).unite(heard)
@@ -174,6 +175,10 @@ class Replies(Struct, array_like=True, gc=False):
 
 def _mark(trigger_id: str) -> bytes:
     return xxh3_64_digest(trigger_id.encode())
+
+
+def _name(thread: Thread) -> tuple[str, str]:
+    return thread.rule, thread.channel
 
 
 def _order(each: Told | Early) -> tuple[int, bytes]:

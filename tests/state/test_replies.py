@@ -58,15 +58,8 @@ def tell(replies: Replies, what: str, said: Any) -> None:
 
 
 def known(replies: Replies) -> Any:
-    """All of it, whatever the order of threads and channels."""
-    threads = {
-        (thread.rule, thread.channel): (
-            [(told.mark, told.at, told.signs) for told in thread.told],
-            thread.answered_at,
-        )
-        for thread in replies.threads
-    }
-    return threads, replies.channels, replies.early
+    """All of it, whatever the order of the channels."""
+    return replies.threads, replies.channels, replies.early
 
 
 @given(_SEEDS)
@@ -123,9 +116,9 @@ def test_who_hears_nothing_of_a_rule_for_half_a_year_is_not_burdened_with_it() -
     replies.note(sent("t2", 0, "winback"))
     replies.hear("t2", OPENED, DAY)
     replies.note(sent("t3", KEPT_FOR, "welcome"))
-    assert [thread.rule for thread in replies.threads] == ["winback", "welcome"]
+    assert [thread.rule for thread in replies.threads] == ["welcome", "winback"]
     replies.note(sent("t4", KEPT_FOR + DAY, "birthday"))
-    assert [thread.rule for thread in replies.threads] == ["welcome", "birthday"]
+    assert [thread.rule for thread in replies.threads] == ["birthday", "welcome"]
 
 
 def test_what_was_taken_back_and_what_was_held_out_are_told_apart() -> None:
