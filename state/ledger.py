@@ -172,7 +172,7 @@ class NewerLayout(LedgerError):
     def __init__(self, what: str, found: int, layout: int) -> None:
         super().__init__(
             f"{what} has layout {found}, but this version of beckon reads layouts up to {layout}: a newer release runs "
-            "on this state. Run that one everywhere, or go back to the Redis of before it (docs/operations.md, Upgrade)"
+            "on this state. Run that one everywhere, or go back to the Redis of before it (docs/upgrade.md)"
         )
 
 
