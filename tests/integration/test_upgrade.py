@@ -28,7 +28,10 @@ from tests.servers.kafka import KafkaServer
 
 PARTITIONS = 2
 BUYER = "shopper-0002"
-HESITANT, PASSER_BY = "shopper-0007", "guest-points-1"  # a full cart, and somebody else of its shard
+FRIEND, NEIGHBOUR = (
+    "guest-friend-1",
+    "guest-birthday-1",
+)  # who has bought a first time, and somebody of the same shard
 OLDER = range(1, LAYOUT)
 
 
@@ -102,8 +105,8 @@ def test_the_state_of_an_older_release_is_taken_over(
     assert shape(store, shop.app) == f"shards={PARTITIONS} layout={layout}"
     assert waiting
 
-    asked_at = known(layout, HESITANT).wakes["cart_abandoned"]
-    shop.write([viewed(BUYER, 1, NOW), viewed(BUYER, 2, NOW + MINUTE), viewed(PASSER_BY, 3, asked_at + HOUR)])
+    asked_at = known(layout, FRIEND).wakes["segment_changed"]
+    shop.write([viewed(BUYER, 1, NOW), viewed(BUYER, 2, NOW + MINUTE), viewed(NEIGHBOUR, 3, asked_at + HOUR)])
     said = shop.run("run", "--until-caught-up")
 
     assert "state of an older layout, migrated when read" in said
@@ -115,7 +118,7 @@ def test_the_state_of_an_older_release_is_taken_over(
     told = [trigger["id"] for trigger in shop.triggers()]
     assert waiting <= set(told), "what the older release had decided and not published"
     assert len(told) == len(set(told))
-    assert decided(shop, HESITANT, "cart_abandoned") == [iso(asked_at)], "at the timer that was set before"
+    assert decided(shop, FRIEND, "segment_changed") == [iso(asked_at)], "at the timer that was set before"
     users = shop.users()
     assert users[BUYER].rfm.orders == profile["rfm"]["orders"]
     assert users[BUYER].rfm.net_amount == profile["rfm"]["net_amount"]
