@@ -274,4 +274,5 @@ def _intake_of(
         bad_share=settings.input.bad_share,
         bad_minimum=settings.input.bad_minimum,
         give_up=station.give_up,
+        refuse_newer=lambda: ledger.prepare(source.partitions["letters"], LAYOUT),
     )

@@ -21,6 +21,7 @@ from connectors import metrics
 from flows.buyers import HEAD, unpack_head
 from state.calendar import DAY
 from state.folding import FoldParams
+from state.ledger import LedgerError
 from state.lifecycle import Stage, stage_of
 from state.segments import SEGMENTS, flags_of, segment_name
 from state.user import User, unpack
@@ -115,7 +116,7 @@ class Census:
             try:
                 self.look()
                 trouble = ""
-            except (OSError, redis.RedisError) as error:
+            except (OSError, redis.RedisError, LedgerError) as error:
                 kind = type(error).__name__
                 if kind != trouble:  # once, not every minute: the flow says it, too
                     log.warning("no census, the gauges about customers are old", why=kind)

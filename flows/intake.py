@@ -67,6 +67,7 @@ class Intake:
         bad_share: float,
         bad_minimum: int,
         give_up: Callable[[bool], None],
+        refuse_newer: Callable[[], None],
     ) -> None:
         self._source = source
         self._decoders = decoders
@@ -84,6 +85,7 @@ class Intake:
         self._bad_minimum = bad_minimum
         self._minute: tuple[int, int, int] = (0, 0, 0)
         self._give_up = give_up
+        self._refuse_newer = refuse_newer
         self._paused: set[Lane] = set()
         self._shard_of: dict[Lane, int] = {}
         self._polled = 0
@@ -184,6 +186,8 @@ class Intake:
                     items[at] = self._encode_dead(
                         chunk.lane, chunk.offsets[at], chunk.key(at), chunk.values[at], item
                     )
+            if role == "letters":
+                self._refuse_newer()  # only beckon writes letters: one that a newer release wrote must wait for it
             times = [NEVER if item.__class__ is DeadLetter else item.ts for item in items]
             metrics.EVENTS_INVALID.inc(bad)
             self._watch_bad(bad, len(items), now or 0)

@@ -28,6 +28,7 @@ from flows.realtime import graph, run_graph, tune_gc
 from flows.rulebook import Written
 from flows.station import Station
 from flows.stop import Stop
+from state.user import LAYOUT
 from triggers.trigger import Decision
 
 log = structlog.get_logger("service")
@@ -75,12 +76,15 @@ def _run_one(settings: Settings, redis_url: str, stop: Stop, choices: Choices) -
         ledger = assemble.ledger_of(settings, redis_url)
         stack.callback(ledger.close)
         startup.check(settings, ledger)
-        lookout = stack.enter_context(Lookout(settings, ledger.recorded(), stop.ask))
+        recorded = ledger.recorded()
+        lookout = stack.enter_context(Lookout(settings, recorded, stop.ask))
         source = assemble.log_of(settings, choices)
         stack.callback(source.close)
         publisher = assemble.publisher_of(settings, source, choices)
         stack.callback(publisher.close)
         station = assemble.station_of(settings, source, ledger, publisher, choices)
+        if recorded.get("layout", str(LAYOUT)) != str(LAYOUT):
+            log.info("state of an older layout, migrated when read", was=recorded["layout"], now=LAYOUT)
         if settings.http.enabled:
             observe.show_at_scrape(
                 lambda: list(station.shards.values()),

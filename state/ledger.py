@@ -90,7 +90,10 @@ class Ledger(Protocol):
     """Loads are by shard number; every list answer is in the order asked."""
 
     def prepare(self, shards: int, layout: int) -> None:
-        """Record the shape of the state at first start; raise LedgerError if it is another one."""
+        """Record the shape of the state at first start, and raise its layout where an older release has recorded it.
+
+        LedgerError if it has other shards or a newer layout. Before the first `open`.
+        """
 
     def stanzas(self) -> dict[str, str]:
         """Settings that rules have had, by "rule:number" (triggers/stanzas.py)."""
@@ -99,7 +102,10 @@ class Ledger(Protocol):
         """Forget those `over`, and keep the new ones where nothing is kept yet."""
 
     def open(self, shard: int, owner: str, publisher: str = "") -> Opened:
-        """Become the owner: the random token fences every earlier owner's commits."""
+        """Become the owner: the random token fences every earlier owner's commits.
+
+        From then on no older release may: raises NewerLayout where a newer one has been the owner.
+        """
 
     def begin_commit(self, shard: int, commit: Commit) -> None:
         """Send a commit; its answer is read by `finish_commits`, in order."""
@@ -160,17 +166,24 @@ class LedgerError(Exception):
     """The store cannot be used as it is; the text tells an operator why and what to do."""
 
 
+class NewerLayout(LedgerError):
+    """A later release has written it: what an index means may have changed, so nothing of it is believed."""
+
+    def __init__(self, what: str, found: int, layout: int) -> None:
+        super().__init__(
+            f"{what} has layout {found}, but this version of beckon reads layouts up to {layout}: a newer release runs "
+            "on this state. Run that one everywhere, or go back to the Redis of before it (docs/upgrade.md)"
+        )
+
+
 def shape_problems(recorded: Mapping[str, str], shards: int, layout: int) -> list[str]:
-    """In what the recorded shape differs from the one meant, in words."""
+    """In what the recorded shape is not one to go on from, in words; an older layout is one."""
     found = []
     if recorded.get("shards", str(shards)) != str(shards):
         found.append(
             f"it has {recorded['shards']} shards, but {shards} are configured (partitions of the letters topic): the "
             "number is fixed at first start. Restore it, or begin anew under another `app`"
         )
-    if recorded.get("layout", str(layout)) != str(layout):
-        found.append(
-            f"it has layout {recorded['layout']}, but this version of beckon reads layout {layout}. Run the version "
-            "that wrote it, or begin anew under another `app`"
-        )
+    if int(recorded.get("layout", layout)) > layout:
+        found.append(str(NewerLayout("it", int(recorded["layout"]), layout)))
     return found

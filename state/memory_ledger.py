@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from state.ledger import Blob, Commit, Entry, LedgerError, Opened, shape_problems
+from state.ledger import Blob, Commit, Entry, LedgerError, NewerLayout, Opened, shape_problems
 
 
 class _Shard(Struct):
     owner: str = ""
     version: int = 0
+    layout: int = 0
     marks: dict[str, int] = {}
     clock: int = -1
     watermark: int = -1
@@ -42,6 +43,7 @@ class MemoryLedger:
         self._answers: list[bool] = []
         self._recorded: dict[str, str] = {}
         self._stanzas: dict[str, str] = {}
+        self._layout = 0  # until `prepare`
 
     def dangers(self) -> list[str]:
         return []  # who chooses it knows that it forgets
@@ -50,10 +52,11 @@ class MemoryLedger:
         return dict(self._recorded)
 
     def prepare(self, shards: int, layout: int) -> None:
-        self.record({"shards": str(shards), "layout": str(layout)})
         problems = shape_problems(self._recorded, shards, layout)
         if problems:
             raise LedgerError(f"the state in memory: {'; '.join(problems)}")
+        self._layout = layout
+        self._recorded |= {"shards": str(shards), "layout": str(layout)}
 
     def record(self, origin: Mapping[str, str]) -> None:
         self._recorded = {**origin, **self._recorded}
@@ -78,6 +81,9 @@ class MemoryLedger:
 
     def open(self, shard: int, owner: str, publisher: str = "") -> Opened:
         kept = self._shard(shard)
+        if kept.layout > self._layout:
+            raise NewerLayout(f"shard {shard}", kept.layout, self._layout)
+        kept.layout = self._layout
         before, kept.publisher = kept.publisher, publisher
         kept.owner, kept.version = owner, kept.version + 1
         so_far = kept.clock, kept.watermark, kept.seq, kept.trimmed_to, kept.scan_from

@@ -1,8 +1,13 @@
--- Become the owner of one shard: a random token fences every earlier owner. Answers with all a new owner needs.
--- KEYS[1] = {app:sNN}:meta. ARGV: owner, publisher (the name under which the owner publishes).
+-- Become the owner of one shard: a random token fences every earlier owner. Answers with all a new owner needs; where
+-- a newer release has been the owner, with its layout alone.
+-- KEYS[1] = {app:sNN}:meta. ARGV: owner, publisher (the name under which the owner publishes), layout.
 local prefix = string.sub(KEYS[1], 1, -5)
+local layout = tonumber(redis.call('HGET', KEYS[1], 'layout') or '0')
+if layout > tonumber(ARGV[3]) then
+  return layout
+end
 local before = redis.call('HGET', KEYS[1], 'publisher')
-redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'publisher', ARGV[2])
+redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'publisher', ARGV[2], 'layout', ARGV[3])
 local version = redis.call('HINCRBY', KEYS[1], 'version', 1)
 local meta = redis.call('HMGET', KEYS[1], 'clock', 'watermark', 'seq', 'trimmed_to', 'scan_from')
 return {

@@ -16,7 +16,7 @@ from typing import Any, cast
 import msgspec
 import redis
 
-from state.ledger import Blob, Commit, Entry, LedgerError, Opened, shape_problems
+from state.ledger import Blob, Commit, Entry, LedgerError, NewerLayout, Opened, shape_problems
 from state.redis_change import change_of
 from state.redis_guard import Guard, StoreUnavailable
 from state.redis_safety import refused
@@ -56,12 +56,14 @@ class RedisLedger:
         self._watch_limit = watchers_per_sku
         self._audience_limit = audience_users
         self._accepted_risks = accepted_risks
+        self._layout = 0  # until `prepare`
         self._safe_at = 0.0
         self._pipe: Any = None
         self._begun = 0
         self._commit_text = (_HERE / "commit.lua").read_text()
         self._open = client.register_script((_HERE / "open.lua").read_text())
         self._claim = client.register_script((_HERE / "claim.lua").read_text())
+        self._say_shape = client.register_script((_HERE / "shape.lua").read_text())
         self._sha = ""
 
     def prefix(self, shard: int) -> str:
@@ -75,16 +77,20 @@ class RedisLedger:
         with Guard():
             shape = cast("bytes | None", self._client.get(self._shape))
             origin = cast("dict[bytes, bytes]", self._client.hgetall(self._origin))
-        told = dict(part.split("=", 1) for part in (shape or b"").decode().split())
-        return told | {name.decode(): value.decode() for name, value in origin.items()}
+        return _told(shape) | {name.decode(): value.decode() for name, value in origin.items()}
 
     def prepare(self, shards: int, layout: int) -> None:
+        said = 0
         with Guard():
             self._refuse_unsafe()
-            self._client.set(self._shape, f"shards={shards} layout={layout}", nx=True)
-        problems = shape_problems(self.recorded(), shards, layout)
-        if problems:
-            raise LedgerError(f"the state in Redis under app {self._app!r}: {'; '.join(problems)}")
+            while not said:  # again where another process has said something since
+                shape = cast("bytes | None", self._client.get(self._shape))
+                problems = shape_problems(_told(shape), shards, layout)
+                if problems:
+                    raise LedgerError(f"the state in Redis under app {self._app!r}: {'; '.join(problems)}")
+                ours = f"shards={shards} layout={layout}"
+                said = cast("int", self._say_shape(keys=[self._shape], args=[shape or b"", ours]))
+        self._layout = layout
 
     def record(self, origin: Mapping[str, str]) -> None:
         with Guard():
@@ -133,7 +139,10 @@ class RedisLedger:
         with Guard():
             self._refuse_unsafe()
             self._sha = self._client.script_load(self._commit_text)  # a restarted Redis has forgotten it
-            raw = cast("list[Any]", self._open(keys=[self.prefix(shard) + "meta"], args=[owner, publisher]))
+            keys = [self.prefix(shard) + "meta"]
+            raw = cast("list[Any] | int", self._open(keys=keys, args=[owner, publisher, self._layout]))
+        if isinstance(raw, int):
+            raise NewerLayout(f"shard {shard}", raw, self._layout)
         version, clock, watermark, seq, trimmed_to, scan_from, before, marks, outbox, calls, buyers = raw
         return Opened(
             version=int(version),
@@ -263,6 +272,10 @@ class RedisLedger:
             self._pipe.disconnect()
             self._client.connection_pool.release(self._pipe)
             self._pipe = None
+
+
+def _told(shape: bytes | None) -> dict[str, str]:
+    return dict(part.split("=", 1) for part in (shape or b"").decode().split())
 
 
 def _offsets(marks: Mapping[bytes, bytes]) -> dict[str, int]:

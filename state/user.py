@@ -7,9 +7,10 @@ documented in docs/state.md and readable with the `msgpack` package alone. Appen
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from state.activity import Activity
 from state.browsing import Browsing
@@ -21,6 +22,7 @@ from state.history import History
 from state.identity import Ties
 from state.lifecycle import Lifecycle
 from state.membership import Membership
+from state.migrations import migrated
 from state.orders import Orders
 from state.patterns import Patterns
 from state.population import Place
@@ -31,13 +33,13 @@ from state.scenes import Scenes
 from state.service import Service
 from state.standing import Standing
 
-LAYOUT = 2  # 1: as of before Activity was flat
+LAYOUT = 2  # raised with a step in migrations.py
 MARK_BYTES = 8  # the hash of an event id
 SEEN_BYTES = MARK_BYTES * 64  # the last 64 events of this user: among them a duplicate is noticed
 
 
 class User(Struct, array_like=True, gc=False):
-    layout: int
+    layout: Annotated[int, Meta(ge=LAYOUT, le=LAYOUT)]  # so that another one does not decode
     user_id: str
     first_seen_at: int | None = None
     last_seen_at: int | None = None
@@ -222,4 +224,11 @@ def pack(user: User) -> bytes:
 
 
 def unpack(blob: bytes) -> User:
-    return _decoder.decode(blob)
+    """Also of an older layout, of which a current one pays nothing: it does not decode, and is then migrated."""
+    try:
+        return _decoder.decode(blob)
+    except msgspec.ValidationError:
+        current = migrated(blob, LAYOUT)
+        if current is None:
+            raise
+    return _decoder.decode(current)

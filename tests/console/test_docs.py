@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
 
 import pytest
 import redis
@@ -18,27 +17,17 @@ from state.cart import CartLine
 from state.items import Item
 from state.ledger import Commit, Entry
 from state.redis_ledger import RedisLedger
-from state.user import LAYOUT, User, pack
+from state.user import LAYOUT, User, pack, unpack
+from tests.layouts import dump
+from tests.layouts.stored import structs_in
+from tests.layouts.test_layouts import KEPT, LAYOUTS, users
 from tests.test_house import ROOT
 
 STATE_PAGE = (ROOT / "docs" / "state.md").read_text()
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "AGENTS.md", "CHANGELOG.md")]
 PAGES += sorted((ROOT / "docs").rglob("*.md"))
 
-STORED = (User, Item, Head, Entry)
-
-
-def structs_in(kind: Any, known: dict[str, type[Struct]]) -> dict[str, type[Struct]]:
-    """Every Struct that a stored value is made of, by name."""
-    if isinstance(kind, type) and issubclass(kind, Struct):
-        if kind.__name__ not in known:
-            known[kind.__name__] = kind
-            for field in get_type_hints(kind).values():
-                structs_in(field, known)
-    else:
-        for part in get_args(kind):
-            structs_in(part, known)
-    return known
+DOCUMENTED = (User, Item, Head, Entry)
 
 
 def documented_fields() -> Iterator[tuple[str, list[tuple[int, str]]]]:
@@ -50,12 +39,23 @@ def documented_fields() -> Iterator[tuple[str, list[tuple[int, str]]]]:
 
 def test_the_layout_of_the_state_is_documented_field_by_field() -> None:
     known: dict[str, type[Struct]] = {}
-    for kind in STORED:
+    for kind in DOCUMENTED:
         structs_in(kind, known)
     expected = {name: list(enumerate(kind.__struct_fields__)) for name, kind in known.items()}
 
     assert dict(documented_fields()) == expected
     assert f"The layout version is {LAYOUT} " in STATE_PAGE
+
+
+def example(path: Path, *arguments: str) -> str:
+    """What the example on the page prints: a program with the packages `redis` and `msgpack` alone."""
+    path.write_text(STATE_PAGE.partition("```python\n")[2].partition("```")[0])
+    assert set(re.findall(r"^(?:import|from) (.*)", path.read_text(), re.MULTILINE)) == {
+        "sys, msgpack, redis"
+    }
+    done = subprocess.run([sys.executable, path, *arguments], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return done.stdout
 
 
 def test_the_example_reads_a_user_from_redis(redis_url: str, tmp_path: Path) -> None:
@@ -71,15 +71,26 @@ def test_the_example_reads_a_user_from_redis(redis_url: str, tmp_path: Path) -> 
     ledger.begin_commit(3, Commit("a", ledger.open(3, "a").version, users={"u1": pack(user)}))
     assert ledger.finish_commits() == [True]
     ledger.close()
-    example = tmp_path / "example.py"
-    example.write_text(STATE_PAGE.partition("```python\n")[2].partition("```")[0])
 
-    done = subprocess.run(
-        [sys.executable, example, redis_url, "shop", "u1"], capture_output=True, text=True, check=False
-    )
+    told = example(tmp_path / "example.py", redis_url, "shop", "u1")
 
-    assert done.stderr == ""
-    assert done.stdout == "orders 2 net 3998 last 1790000000000\ncart {'k1': 2}\n"
+    assert told == "orders 2 net 3998 last 1790000000000\ncart {'k1': 2}\n"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_example_reads_what_releases_have_left(redis_url: str, tmp_path: Path, layout: int) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        dump.fill(client, "shop", KEPT / str(layout) / "state.jsonl")
+    for user_id, user in ((user_id, unpack(blob)) for user_id, blob in users(layout)):
+        if user_id in ("shopper-0002", "shopper-0007"):
+            told = example(tmp_path / "example.py", redis_url, "shop", user_id)
+            expected = []
+            if (rfm := user.own_rfm) is not None:
+                expected.append(f"orders {rfm.orders} net {rfm.net_amount} last {rfm.last_order_at}")
+            if (cart := user.own_cart) is not None:
+                expected.append(f"cart { {sku: line.quantity for sku, line in cart.lines.items()} }")
+            assert told.splitlines() == expected
+            assert told
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -2,29 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-import redis
 
-from state.ledger import Commit, Entry, Ledger, LedgerError, Opened, Store
-from state.memory_ledger import MemoryLedger
-from state.redis_ledger import RedisLedger
-
-
-@pytest.fixture(params=["memory", "redis"])
-def ledger(request: pytest.FixtureRequest) -> Iterator[Store]:
-    made: Store
-    if request.param == "memory":
-        made = MemoryLedger(watchers_per_sku=3, audience_users=4)
-    else:
-        client = redis.Redis.from_url(request.getfixturevalue("redis_url"))
-        made = RedisLedger(
-            client, "t", user_ttl_seconds=60, watch_ttl_seconds=60, watchers_per_sku=3, audience_users=4
-        )
-    made.prepare(4, 1)
-    yield made
-    made.close()
+from state.ledger import Commit, Entry, Ledger, Opened, Store
 
 
 def commit_one(ledger: Ledger, shard: int, commit: Commit) -> bool:
@@ -138,17 +118,6 @@ def test_a_claim_takes_one_of_so_many_places_once(ledger: Ledger) -> None:
         True,
     ]
     assert ledger.claim(2, "low:other", "c", 1)
-
-
-def test_the_shape_is_fixed_at_first_start(ledger: Ledger) -> None:
-    ledger.prepare(4, 1)
-    with pytest.raises(LedgerError, match="shards"):
-        ledger.prepare(8, 1)
-
-
-def test_another_layout_is_refused(ledger: Ledger) -> None:
-    with pytest.raises(LedgerError, match="layout"):
-        ledger.prepare(4, 2)
 
 
 def test_the_first_word_on_the_origin_stays(ledger: Store) -> None:

@@ -9,52 +9,13 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Struct
 
 from state import events
-from state.activity import Activity, Viewed
-from state.cart import Cart, CartLine
-from state.contact import Alert, Consent, Contact, Episode, Pending, Sent
-from state.favourites import Favourites
 from state.fold import apply
 from state.folding import DUPLICATE
-from state.items import Item
-from state.lifecycle import Lifecycle
-from state.orders import Order, Orders
-from state.rfm import Rfm
 from state.user import LAYOUT, SEEN_BYTES, User, pack, unpack
 from tests.state.history import histories
 from tests.triggers.shop import FOLD
-
-# The stored layout, version 1. A field may be added at an end; anything else is a new version.
-LAYOUT_1: dict[type[Struct], str] = {
-    User: "layout user_id first_seen_at last_seen_at registered_at registered_event erased_at decided_at due seen"
-    " activity own_lifecycle own_rfm own_orders own_cart own_favourites own_contact own_wakes",
-    Favourites: "skus gone",
-    Rfm: "orders_by_day net_by_day orders net_amount first_order_at last_order_at",
-    Orders: "by_id first_counted last_counted",
-    Order: "placed_at anchor total paid_at paid_event delivered_at cancelled_at refunds counted_at skus reminded",
-    Activity: "day on_day hour in_hour earlier_days earlier_hours last_visit_at visits_since_order platform platform_at"
-    " other_platforms viewed categories sessions visits",
-    Viewed: "at times price",
-    Cart: "lines changed_at anchor cleared_at gone overflowed",
-    CartLine: "quantity price added_at category",
-    Lifecycle: "stage since returned_at recovery_days",
-    Contact: "consent preferred_channels timezone region locale birthday child_birthdays profile_at sent pending"
-    " episodes alerts",
-    Consent: "granted at",
-    Sent: "id rule step channel at counts",
-    Episode: "anchor step at",
-    Pending: "rule step anchor at until version skus fields reason offer claim channels",
-    Alert: "edge sku anchor at since interest seen_at available",
-    Item: "available stock_at price price_at category out_since",
-}
-
-
-@pytest.mark.parametrize("kind", LAYOUT_1, ids=lambda kind: kind.__name__)
-def test_fields_are_only_ever_added_at_the_end(kind: type[Struct]) -> None:
-    fields = LAYOUT_1[kind].split()
-    assert list(kind.__struct_fields__[: len(fields)]) == fields
 
 
 @given(histories())
