@@ -11,6 +11,7 @@ from state.lifecycle import LifecycleParams
 from state.predict import PredictParams
 from state.redis_safety import Risk
 from state.segments import SegmentParams
+from state.tags import TagParams
 from state.tiers import MembershipParams
 from triggers.policy.arbitration import ArbitrationParams
 from triggers.policy.channel import ChannelParams
@@ -203,6 +204,7 @@ class Settings(Section, frozen=True):
     membership: MembershipParams
     rfm: SegmentParams
     predict: PredictParams
+    tags: TagParams
     fit: Fitting
     delivery: Delivery
     policy: Policy
