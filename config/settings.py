@@ -177,7 +177,10 @@ Share = Annotated[float, Meta(gt=0, lt=1)]
 
 
 class Fitting(Section, frozen=True):
-    """When `beckon fit` refuses, and from which moments of a history the churn score is learned (shares of it)."""
+    """When `beckon fit` refuses, and from which moments of a history the churn score is learned (shares of it).
+
+    `least_again`, `again_share`: of the buyers of a thing, so many and such a share came again, else it has no cycle.
+    """
 
     least_buyers: Positive
     least_repeaters: Positive
@@ -186,6 +189,9 @@ class Fitting(Section, frozen=True):
     first_landmark: Share
     last_landmark: Share
     held_out: tuple[Share, ...]
+    least_again: Positive
+    again_share: Annotated[float, Meta(ge=0, le=1)]
+    most_cycles: Positive
 
 
 class Settings(Section, frozen=True):
