@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -31,13 +32,17 @@ def settings(*overrides: str) -> Settings:
     return load(None, {}, [*fast, *overrides])
 
 
-def log(folder: Path, told: list[tuple[str, int, str | None, list[dict[str, Any]]]]) -> Path:
-    """Orders placed and paid: user, day, what came of it, lines."""
+Told = tuple[str, int, str | None, Sequence[dict[str, Any]]]
+"""User, day, what came of the order, its lines."""
+
+
+def log(folder: Path, told: Iterable[Told]) -> Path:
+    """Orders placed and paid."""
     folder.mkdir()
     with (folder / "orders.jsonl").open("w") as file:
         for number, (user, day, came, lines) in enumerate(told):
             common = {"ts": START + day * DAY, "user_id": user, "order_id": f"o{number}"}
-            said = [
+            said: list[dict[str, Any]] = [
                 {"type": "order_placed", "total": 100, "lines": [{"quantity": 1, **line} for line in lines]},
                 {"type": "order_paid"},
                 *([] if came is None else [{"type": came, **({"amount": 100} if "refund" in came else {})}]),
@@ -54,7 +59,7 @@ SPADE = {"sku": "spade"}
 
 def test_the_cycle_of_a_thing_is_the_median_of_its_buyers_mean_gaps(tmp_path: Path) -> None:
     days = {"a": [0, 20, 40], "b": [0, 30], "c": [5, 5, 45, 85, 125], "d": [0]}
-    told = [(user, day, None, [MILK]) for user, on in days.items() for day in on]
+    told: list[Told] = [(user, day, None, [MILK]) for user, on in days.items() for day in on]
     told += [("a", 44, None, [POWDER]), ("b", 7, None, [SPADE]), ("b", 8, None, [SPADE])]
     # Neither what was cancelled nor what was given back has been bought.
     told += [("d", 3, "order_cancelled", [MILK]), ("d", 9, "refund_issued", [MILK, SPADE])]

@@ -35,12 +35,14 @@ def test_shrunk_to_the_learned_cycle_the_next_purchase_is_foretold_better(tmp_pa
     past = days[days["day"] <= split].groupby(["user", "sku"])["day"].agg(["size", "min", "max"])
     then = days[days["day"] > split].groupby(["user", "sku"])["day"].min().rename("next")
     errors: dict[int, list[tuple[float, float]]] = {}
-    for row in past[past["size"] > 1].join(then, how="inner").reset_index().itertuples():
-        if (cycle := learned.get(row.sku)) is None:
+    seen = past[past["size"] > 1].join(then, how="inner").reset_index()
+    table = seen[["sku", "size", "min", "max", "next"]].itertuples(index=False, name=None)
+    for sku, size, first, last, again in table:
+        if (cycle := learned.get(sku)) is None:
             continue
-        gaps, total, came = row.size - 1, row.max - row.min, row.next - row.max
+        gaps, total, came = size - 1, last - first, again - last
         foretold = (SHRINK * cycle / DAY + total) / (SHRINK + gaps)
-        errors.setdefault(min(row.size, 4), []).append((abs(total / gaps - came), abs(foretold - came)))
+        errors.setdefault(min(size, 4), []).append((abs(total / gaps - came), abs(foretold - came)))
     found = {
         bought: (
             len(each),
