@@ -7,10 +7,9 @@ from msgspec.structs import replace
 
 from state import events
 from state.btyd import Fit, expected_orders
-from state.calendar import DAY, HOUR, Days, Duration
+from state.calendar import DAY, HOUR, Days
 from state.contact import Sent
 from state.fold import apply
-from state.lifecycle import LifecycleParams
 from state.profile import profile
 from state.user import User
 from state.value import SpendParams
@@ -19,17 +18,6 @@ from tests.triggers.shop import FOLD, PREDICT
 NOON = 1_790_000_000_000 // DAY * DAY + 12 * HOUR  # 2026-09-21T12:00:00Z
 UTC = Days("UTC")
 AT_UTC = replace(FOLD, days=UTC)
-
-LIFECYCLE = LifecycleParams(
-    new_for=Duration(30 * DAY),
-    active_every=Duration(30 * DAY),
-    mature_orders=5,
-    declining_after=Duration(30 * DAY),
-    dormant_after=Duration(90 * DAY),
-    churned_after=Duration(90 * DAY),
-    returned_for=Duration(30 * DAY),
-    recover_visit_days=2,
-)
 
 NOTHING_KNOWN: dict[str, Any] = {
     "user_id": "u1",
@@ -87,7 +75,7 @@ NOTHING_KNOWN: dict[str, Any] = {
 
 def after(*happened: events.UserEvent, days: Days = UTC) -> User:
     user = User.new("u1")
-    params = replace(FOLD, days=days, lifecycle=LIFECYCLE)
+    params = replace(FOLD, days=days)
     for event in happened:
         apply(user, event, params)
     return user

@@ -16,7 +16,7 @@ from state.audience import INTERESTED, delist, listed
 from state.calendar import Days, Duration
 from state.folding import Applied, FoldParams
 from state.items import Item, apply_item
-from state.lifecycle import LifecycleParams
+from state.lifecycle import LifecycleParams, OwnCycle
 from state.predict import PredictParams
 from state.segments import QuintileParams, SegmentParams
 from state.tags import TagParams
@@ -63,6 +63,8 @@ FOLD = FoldParams(
     count_on="paid",
     days=Days("UTC"),
     lifecycle=LifecycleParams(
+        by="thresholds",
+        own_cycle=OwnCycle(typical_gap=days(60), weight=2, declining=1, dormant=2, churned=4),
         new_for=days(30),
         active_every=days(30),
         mature_orders=5,
