@@ -46,7 +46,9 @@ def orders() -> list[Order]:
 def records(placed: list[Order]) -> Iterator[Record]:
     for order in placed:
         about = {"ts": int(order.at.timestamp() * 1000), "user_id": order.user_id, "order_id": order.order_id}
-        lines = [{"sku": "disc", "quantity": max(order.discs, 1)}]
+        lines = [
+            {"sku": f"{order.order_id}-discs", "quantity": max(order.discs, 1)}
+        ]  # which ones nobody has told
         value = {"currency": "USD", "total": order.cents, "lines": lines}
         for event in (
             {**about, **value, "type": "order_placed", "event_id": f"{order.order_id}-placed"},

@@ -34,8 +34,9 @@ SETTINGS: dict[str, Any] = {
 
 def no_purchase(x: int, last: float, now: float) -> float:
     """MBG/NBD."""
-    alive = 1 / (1 + A / (B + x) * ((ALPHA + now) / (ALPHA + last)) ** (R + x))
-    return 1 - alive * (1 - ((ALPHA + now) / (ALPHA + now + HORIZON_WEEKS)) ** (R + x))
+    alive: float = 1 / (1 + A / (B + x) * ((ALPHA + now) / (ALPHA + last)) ** (R + x))
+    silent: float = ((ALPHA + now) / (ALPHA + now + HORIZON_WEEKS)) ** (R + x)
+    return 1 - alive * (1 - silent)
 
 
 def crossings(placed: list[cdnow.Order], until: datetime) -> dict[str, list[datetime]]:
