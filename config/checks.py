@@ -51,6 +51,10 @@ def problems_of(settings: Settings) -> Iterator[Problem]:
             f"{lifecycle.declining_after} is longer than lifecycle.churned_after, {lifecycle.churned_after}"
         )
         yield Problem("lifecycle.declining_after", message, "declining comes before churned")
+    gaps = lifecycle.own_cycle.declining, lifecycle.own_cycle.dormant, lifecycle.own_cycle.churned
+    if list(gaps) != sorted(gaps):
+        message = f"declining, dormant, churned are {', '.join(f'{each:g}' for each in gaps)} gaps"
+        yield Problem("lifecycle.own_cycle", message, "one comes after the other: write them ascending")
 
 
 def secret_problems(tree: Branch) -> Iterator[Problem]:
@@ -117,7 +121,15 @@ def _time_problems(settings: Settings) -> Iterator[Problem]:
         "delivery.transaction_timeout": settings.delivery.transaction_timeout,
         "redis.user_ttl": settings.redis.user_ttl,
         "rules.churn_risk.horizon": settings.rules["churn_risk"].horizon,
-        **{f"lifecycle.{k}": v for k, v in msgspec.structs.asdict(settings.lifecycle).items()},
+        **{
+            f"lifecycle.{name}": value
+            for name, value in msgspec.structs.asdict(settings.lifecycle).items()
+            if isinstance(value, int)
+        },
+        **{
+            f"lifecycle.own_cycle.{name}": value
+            for name, value in msgspec.structs.asdict(settings.lifecycle.own_cycle).items()
+        },
     }
     for path, value in must_last.items():
         if value <= 0:

@@ -33,6 +33,7 @@ from state.folding import FoldParams
 from triggers.catalog import RULES
 from triggers.plan import Plan
 from triggers.policy.catalog import GATES
+from triggers.rules import replenishment
 from triggers.stanzas import NONE_KEPT, Stanzas
 
 __all__ = [
@@ -107,6 +108,10 @@ def fold_of(settings: Settings) -> FoldParams:
         membership=settings.membership,
         segments=settings.rfm,
         predict=settings.predict,
+        tags=settings.tags,
+        cycles=settings.rules[replenishment.NAME],
+        habits=settings.policy.channel.habits,
+        habit_within=settings.policy.channel.habit_within,
     )
 
 

@@ -11,6 +11,7 @@ from state.lifecycle import LifecycleParams
 from state.predict import PredictParams
 from state.redis_safety import Risk
 from state.segments import SegmentParams
+from state.tags import TagParams
 from state.tiers import MembershipParams
 from triggers.policy.arbitration import ArbitrationParams
 from triggers.policy.channel import ChannelParams
@@ -176,7 +177,10 @@ Share = Annotated[float, Meta(gt=0, lt=1)]
 
 
 class Fitting(Section, frozen=True):
-    """When `beckon fit` refuses, and from which moments of a history the churn score is learned (shares of it)."""
+    """When `beckon fit` refuses, and from which moments of a history the churn score is learned (shares of it).
+
+    `least_again`, `again_share`: of the buyers of a thing, so many and such a share came again, else it has no cycle.
+    """
 
     least_buyers: Positive
     least_repeaters: Positive
@@ -185,6 +189,9 @@ class Fitting(Section, frozen=True):
     first_landmark: Share
     last_landmark: Share
     held_out: tuple[Share, ...]
+    least_again: Positive
+    again_share: Annotated[float, Meta(ge=0, le=1)]
+    most_cycles: Positive
 
 
 class Settings(Section, frozen=True):
@@ -203,6 +210,7 @@ class Settings(Section, frozen=True):
     membership: MembershipParams
     rfm: SegmentParams
     predict: PredictParams
+    tags: TagParams
     fit: Fitting
     delivery: Delivery
     policy: Policy

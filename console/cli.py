@@ -198,7 +198,7 @@ def profile(
     with told():
         import msgspec
 
-        from console.report import profile_lines
+        from console.customer import profile_lines
         from flows import profiles
 
         found = profiles.read_profile(settings, user)

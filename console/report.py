@@ -1,10 +1,9 @@
-"""What does a command say in words? The start and the end of a run, and one user's profile."""
+"""What does a command say in words? The start and the end of a run, and what a replay did."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from config.load import redacted_url
 from config.settings import Settings
@@ -67,28 +66,6 @@ def state_of(settings: Settings) -> str:
     return f"embedded Redis in {Path(settings.state.directory)}"
 
 
-def profile_lines(profile: Mapping[str, Any], currency: str) -> Iterator[str]:
-    """A profile for a person to read; what is unknown is a dash."""
-    rfm, cart, stage = profile["rfm"], profile["cart"], profile["lifecycle"]
-    yield f"user {profile['user_id']} as of {profile['as_of']}; money in minor units of {currency}"
-    yield f"  seen       {_known(profile['first_seen_at'])} .. {_known(profile['last_seen_at'])}"
-    yield f"  stage      {_known(stage['stage'])} since {_known(stage['since'])}"
-    yield f"  orders     {rfm['orders']}, net {rfm['net_amount']}, the last {_known(rfm['last_order_at'])}"
-    for width, window in rfm["windows"].items():
-        yield f"    {width:<8} {window['orders']} orders, net {window['net_amount']}"
-    counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in profile["activity"].items())
-    yield f"  activity   {counts}"
-    yield f"  cart       changed {_known(cart['changed_at'])}" if cart["lines"] else "  cart       empty"
-    for line in cart["lines"]:
-        yield f"    {line['quantity']} x {line['sku']} at {line['price']}, added {line['added_at']}"
-    consent = ", ".join(f"{name} {'yes' if yes else 'no'}" for name, yes in profile["consent"].items())
-    yield f"  consent    {consent or '-'}"
-    yield "  triggers, the newest first" if profile["recent_triggers"] else "  triggers   none"
-    for sent in profile["recent_triggers"]:
-        came = "".join(f", {sign}" for sign in ("opened", "clicked") if sent[sign])
-        yield f"    {sent['at']} {sent['rule']} on {_known(sent['channel'])} ({sent['id']}){came}"
-
-
 def _log_of(kind: str, settings: Settings) -> str:
     if kind == "files":
         return f"files in {settings.files.directory}"
@@ -106,7 +83,3 @@ def _shop_of(settings: Settings) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _known(value: object) -> str:
-    return "-" if value is None else str(value)

@@ -50,6 +50,13 @@ class Community(Struct, array_like=True, gc=False):
             last += 1
         return first if last - first + 1 == length else None
 
+    def days_in_a_row(self) -> int:
+        """Up to `last_day`."""
+        length = 0
+        while self.checked_in >> length & 1:
+            length += 1
+        return length
+
     def praise(self, first: int, length: int) -> None:
         for day in range(first, first + length):
             self.praised |= self._bit(day)

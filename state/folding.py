@@ -7,17 +7,22 @@ from typing import Any, Literal
 
 from msgspec import Struct, structs
 
+from state.cycles import Cycles
 from state.lifecycle import LifecycleParams
 from state.patterns import Following
 from state.predict import PredictParams
 from state.scores import Publications
 from state.segments import SegmentParams, with_published
+from state.tags import TagParams
 from state.tiers import MembershipParams
 from state.user import User
 
 
 class FoldParams(Struct, frozen=True, kw_only=True):
-    """What the operator chose about folding: when an order counts, day buckets, stages, tiers, segments, patterns."""
+    """What the operator chose about folding: when an order counts, day buckets, stages, tiers, segments, patterns.
+
+    And what the profile says: `cycles` of replenishment; `habits`: where answers within `habit_within` show one.
+    """
 
     count_on: Literal["paid", "placed"]
     days: Any  # state.calendar.Days
@@ -25,6 +30,10 @@ class FoldParams(Struct, frozen=True, kw_only=True):
     membership: MembershipParams
     segments: SegmentParams
     predict: PredictParams
+    tags: TagParams
+    cycles: Cycles
+    habits: tuple[str, ...]
+    habit_within: int
     patterns: Following = Following()
 
     def under(self, published: Publications) -> FoldParams:

@@ -23,7 +23,7 @@ class Order(Struct, array_like=True, gc=False):
     """`refunds` is minor units by day; `quantities` stand beside `skus`, `categories` name their places there.
 
     `returned`: pieces given back, by SKU. Of this order have spoken: payment_pending (`reminded`), post_purchase_care
-    (`cared`), cross_sell of so many companions (`paired`).
+    (`cared`), cross_sell of so many companions (`paired`). `coupon`: placed with one.
     """
 
     placed_at: int | None = None
@@ -42,6 +42,7 @@ class Order(Struct, array_like=True, gc=False):
     returned: dict[str, int] = {}
     cared: bool = False
     paired: int = 0
+    coupon: bool = False
 
     def note_lines(self, lines: Iterable[tuple[str, int, str | None]]) -> None:
         """SKU, quantity and category of each line."""
@@ -251,6 +252,7 @@ def _one(a: Order, b: Order) -> Order:
         returned=dict(a.returned),
         cared=a.cared or b.cared,
         paired=max(a.paired, b.paired),
+        coupon=placed.coupon,
     )
     for sku, quantity in b.returned.items():
         order.note_returned(sku, quantity)

@@ -27,6 +27,8 @@ class PredictParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """`none`: nothing is predicted. The others need what was fitted to the shop's own history, times in weeks.
 
     `file`: as written by `beckon fit`; `fitted` are the checks in it, for people. `spend` and `churn` may be missing.
+
+    `cycles` of things that are bought again and again (state/cycles.py) need no model.
     """
 
     file: str | None
@@ -37,6 +39,7 @@ class PredictParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     b: float | None
     spend: SpendParams | None
     churn: ChurnScore | None
+    cycles: dict[str, Duration]
     fitted: dict[str, Any]
     next_order_within: Duration
     margin: Annotated[float, Meta(gt=0)]

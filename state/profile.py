@@ -9,12 +9,15 @@ from state.calendar import WEEK, Days, iso
 from state.cart import Cart
 from state.contact import Contact
 from state.folding import FoldParams
+from state.lifecycle import Lifecycle, stage_of
 from state.membership import Membership
-from state.predict import PredictParams, predict
+from state.predict import Prediction, predict
 from state.replies import CLICKED, DELIVERED, OPENED, Replies
 from state.rfm import WINDOWS_DAYS, Rfm
 from state.scores import scores_of, values_of
 from state.segments import flags_of, group_of, segment_name
+from state.tags import tags
+from state.tiers import rank_of
 from state.user import User
 
 
@@ -27,6 +30,7 @@ def profile(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
     """
     days: Days = fold.days
     contact = user.own_contact or Contact()
+    expected = predict(user, now, fold.predict, silence=8 * WEEK, orders=26 * WEEK)
     return {
         "user_id": user.user_id,
         "as_of": iso(now),
@@ -35,10 +39,10 @@ def profile(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
         "rfm": _rfm(user, now, fold),
         "activity": _activity(user, now, days),
         "cart": _cart(user),
-        "lifecycle": {"stage": user.lifecycle.stage, "since": _iso(user.lifecycle.since)},
-        "membership": _membership(user, now),
-        "tags": {},
-        "predictions": _predictions(user, now, fold.predict),
+        "lifecycle": _lifecycle(user, now, fold),
+        "membership": _membership(user, now, fold),
+        "tags": tags(user, now, fold, expected),
+        "predictions": _predictions(expected),
         "consent": {channel: consent.granted for channel, consent in sorted(contact.consent.items())},
         "recent_triggers": _recent_triggers(contact, user.own_replies),
         "aliases": sorted(user.own_ties.aliases) if user.own_ties is not None else [],
@@ -68,9 +72,8 @@ def _rfm(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
     }
 
 
-def _predictions(user: User, now: int, params: PredictParams) -> dict[str, Any]:
+def _predictions(found: Prediction | None) -> dict[str, Any]:
     """`expected_value`: of an order to come. `next_order_at`: by then one is as probable as none."""
-    found = predict(user, now, params, silence=8 * WEEK, orders=26 * WEEK)
     return {
         "p_no_purchase_8w": None if found is None else found.no_purchase,
         "p_alive": None if found is None else found.alive,
@@ -92,11 +95,17 @@ def _activity(user: User, now: int, days: Days) -> dict[str, int]:
     }
 
 
-def _membership(user: User, now: int) -> dict[str, Any]:
-    """The tier as last found by tier_changed."""
-    known = user.own_membership or Membership()
-    points = known.own_points
-    return {"tier": known.tier, "points": None if points is None else points.balance(now)}
+def _lifecycle(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
+    """`since` is known of a stage that stage_changed has found; nobody has looked since then if it is another."""
+    known, stage = user.own_lifecycle or Lifecycle(), stage_of(user, now, fold.lifecycle)
+    return {"stage": stage, "since": _iso(known.since) if stage == known.stage else None}
+
+
+def _membership(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
+    known, terms = user.own_membership or Membership(), fold.membership
+    rank, points = rank_of(user, terms, fold.days, now), known.own_points
+    tier = None if rank is None else terms.tiers[rank].name
+    return {"tier": tier, "points": None if points is None else points.balance(now)}
 
 
 def _cart(user: User) -> dict[str, Any]:

@@ -7,6 +7,7 @@ order: what is kept are the latest times and which signs there were, so the orde
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Container
 
 from msgspec import Struct
 from xxhash import xxh3_64_digest
@@ -114,6 +115,15 @@ class Replies(Struct, array_like=True, gc=False):
         """The signs of a message; None if it is not remembered."""
         found = self._find(_mark(trigger_id))
         return None if found is None else found[1].signs
+
+    def habits(self, since: int, among: Container[str]) -> list[str]:
+        """Channels on which she has answered after `since`: most answers first, of as many the latest."""
+        found = []
+        for channel, reach in self.channels.items():
+            answers = [at for at in reach.answers if at > since]
+            if answers and channel in among:
+                found.append((-len(answers), -answers[-1], channel))
+        return [channel for *_, channel in sorted(found)]
 
     def unite(self, other: Replies) -> None:
         """Two ids are one person: what was said to either was said, and what either answered is answered."""

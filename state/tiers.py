@@ -59,12 +59,15 @@ class MembershipParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return max(self.earned(year), min(held or 0, self.earned(kept)))
 
 
-def rank_of(user: User, params: MembershipParams, days: Days) -> int | None:
-    """The tier up to where the rules have been asked, by its place in the settings; None of who has never bought."""
+def rank_of(user: User, params: MembershipParams, days: Days, now: int | None = None) -> int | None:
+    """The tier at `now`, or up to where the rules have been asked, by its place in the settings.
+
+    None of who has never bought.
+    """
     held, rfm = held_rank(user, params), user.own_rfm
     if rfm is None or (rfm.orders <= 0 and held is None):
         return None
-    now = user.decided_at
+    now = user.decided_at if now is None else now
     reached = params.earned(rfm.window(now, YEAR_DAYS, days))
     if reached >= (held or 0):
         return reached

@@ -7,8 +7,6 @@ bound. How much of a cart line was there before the other id took the SKU out ca
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from state import lifecycle
 from state.browsing import end_looking
 from state.calendar import earliest, latest
@@ -16,7 +14,6 @@ from state.contact import Pending
 from state.folding import FoldParams
 from state.identity import ALIASES_LIMIT, Ties
 from state.interest import taken_at
-from state.lifecycle import LifecycleParams
 from state.rfm import Rfm
 from state.user import MARK_BYTES, SEEN_BYTES, User
 
@@ -109,10 +106,10 @@ def _unite_orders(user: User, moved: User, params: FoldParams) -> None:
         for order in shared:
             if holds := order.kept():
                 user.purchases.change({}, holds, order.counted_at or 0, params.days)
-    _unite_lifecycle(user, moved, params.lifecycle)
+    _unite_lifecycle(user, moved, params)
 
 
-def _unite_lifecycle(user: User, moved: User, params: LifecycleParams) -> None:
+def _unite_lifecycle(user: User, moved: User, params: FoldParams) -> None:
     """What was announced of the one who lives stands until the rule looks again; what both did ends or begins it."""
     own, theirs = user.lifecycle, moved.lifecycle
     if own.stage is None:
@@ -124,10 +121,9 @@ def _unite_lifecycle(user: User, moved: User, params: LifecycleParams) -> None:
     if rfm is not None and rfm.last_order_at is not None:
         ordered_at = sorted(user.orders.counted())
         if len(ordered_at) == rfm.orders:  # all are known: which of them came after a long silence?
-            gaps = [late for early, late in pairwise(ordered_at) if late - early >= params.dormant_after]
-            own.returned_at = max(gaps, default=None)
+            own.returned_at = lifecycle.last_return(ordered_at, params.lifecycle, params.days)
         if own.since is not None and rfm.last_order_at >= own.since:
-            lifecycle.note_order(user, rfm.last_order_at, None, params)
+            lifecycle.note_order(user, rfm.last_order_at, None, params.lifecycle)
     if moved.activity.last_visit_at is not None:
         lifecycle.note_visit(user, moved.activity.last_visit_at)
 

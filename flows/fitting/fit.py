@@ -17,11 +17,12 @@ import yaml
 from msgspec import Struct
 
 from config.settings import Settings
+from flows.fitting.again import usual
 from flows.fitting.history import CannotFit, History, read_history, share_of
 from flows.fitting.learn import Judged, NoScore, judge, learn
 from flows.fitting.likelihood import Purchases, fit_purchases, fit_spend, purchases_at
 from state.btyd import Fit, expected_orders
-from state.calendar import WEEK, iso
+from state.calendar import WEEK, Duration, iso
 from state.churn import ChurnScore
 from state.value import SpendParams
 
@@ -49,6 +50,7 @@ class Fitted(Struct, frozen=True):
     repeats: tuple[float, float]
     checks: dict[str, float]
     notes: list[str]
+    cycles: dict[str, Duration] = {}
 
 
 def run(
@@ -64,6 +66,8 @@ def run(
         f"held out: Brier {judged.brier:.3f} (the same of everybody: {judged.brier_of_base_rate:.3f}), "
         f"AUC {judged.auc:.3f} (recency: {judged.auc_of_recency:.3f})"
     )
+    if found.cycles:
+        yield f"cycles: of {len(found.cycles)} things that are bought again and again"
     yield from found.notes
     yield f"written to {out}: use it with predict.file"
 
@@ -100,7 +104,13 @@ def fit_history(
         )
     except CannotFit as why:
         notes.append(str(why))
-    return msgspec.structs.replace(best, churn=churn, spend=spend, checks=checks, notes=notes)
+    cycles = usual(history.sold, chosen)
+    if not cycles:
+        least = (
+            f"{chosen.least_again} buyers, {chosen.again_share:.0%} of all (fit.least_again, fit.again_share)"
+        )
+        notes.append(f"cycles: none, as for no thing of this history at least {least} came again")
+    return msgspec.structs.replace(best, churn=churn, spend=spend, checks=checks, notes=notes, cycles=cycles)
 
 
 def written(found: Fitted, history: History, beckon: str) -> str:
@@ -110,6 +120,7 @@ def written(found: Fitted, history: History, beckon: str) -> str:
         **{name: _short(getattr(found.fit, name)) for name in ("r", "alpha", "a", "b")},
         "spend": None if found.spend is None else _plain(found.spend),
         "churn": None if found.churn is None else _plain(found.churn),
+        "cycles": {key: str(cycle) for key, cycle in found.cycles.items()},
     }
     version = hashlib.sha256(msgspec.json.encode(parameters)).hexdigest()[:12]
     known = purchases_at(history, history.ends)
@@ -128,6 +139,10 @@ def written(found: Fitted, history: History, beckon: str) -> str:
             "deciles": [f"said {said:.3f}, came {true:.3f}" for said, true in found.held_out.deciles],
             "purchase_days_expected": _short(expected),
             "purchase_days": int(came),
+        },
+        "cycles": {
+            key: f"{len(history.sold[key].gaps)} of {history.sold[key].buyers} buyers came again"
+            for key in found.cycles
         },
         "notes": found.notes,
     }

@@ -21,6 +21,7 @@ from config.settings import Settings
 from connectors.codec import Rejected
 from connectors.files import FileReader, FileTopic
 from flows.assemble import LINE_LIMIT, decoders_of
+from flows.fitting.again import Held, Sold, note
 from state.calendar import DAY, Days, millis
 from state.fold import apply
 from state.predict import Rhythm, rhythm_of
@@ -51,21 +52,26 @@ class Buyer(Struct, frozen=True):
 
 
 class History(Struct, frozen=True):
-    """`begins`, `ends`: the first purchase and the last moment that it tells of, epoch ms."""
+    """`begins`, `ends`: the first purchase and the last moment that it tells of, epoch ms.
+
+    `sold`: what was bought how often, up to its end; a table of amounts tells nothing of it.
+    """
 
     buyers: list[Buyer]
     begins: int
     ends: int
     unreadable: int = 0
+    sold: dict[str, Sold] = {}
 
 
 def read_history(path: Path, settings: Settings, until: int | None = None) -> History:
     """Up to `until` (epoch ms), else to its last record; raise CannotFit when it says nothing."""
+    sold: dict[str, Sold] = {}
     if path.is_dir():
         topic, bad = settings.kafka.topics.orders, [0]
         told = list(_events(path, settings, bad))
         last = max((event.ts for event in told), default=0)
-        buyers = list(_of_events(told, settings, until))
+        buyers = list(_of_events(told, settings, until, sold))
         if bad[0] > settings.input.bad_share * (len(told) + bad[0]):
             raise CannotFit(f"{bad[0]} of {len(told) + bad[0]} records of topic {topic} cannot be read")
     else:
@@ -76,7 +82,7 @@ def read_history(path: Path, settings: Settings, until: int | None = None) -> Hi
     if not buyers:
         raise CannotFit(f"{path} holds no order that counts")
     begins = min(known[0].first_at for buyer in buyers for known in buyer.known if known is not None)
-    return History(buyers, begins, last if until is None else until, bad[0])
+    return History(buyers, begins, last if until is None else until, bad[0], sold)
 
 
 def _events(directory: Path, settings: Settings, bad: list[int]) -> Iterator[Any]:
@@ -96,16 +102,22 @@ def _events(directory: Path, settings: Settings, bad: list[int]) -> Iterator[Any
         reader.close()
 
 
-def _of_events(told: Iterable[Any], settings: Settings, until: int | None) -> Iterator[Buyer]:
+def _of_events(
+    told: Iterable[Any], settings: Settings, until: int | None, sold: dict[str, Sold]
+) -> Iterator[Buyer]:
     fold, by_user = fold_of(settings), dict[str, list[Any]]()
     for event in told:
         if event.user_id and (until is None or event.ts <= until):
             by_user.setdefault(event.user_id, []).append(event)
     for user_id in sorted(by_user):
-        user, buyer = User.new(user_id), Buyer([], [])
+        user, buyer, orders = User.new(user_id), Buyer([], []), dict[str, Held]()
         for event in sorted(by_user[user_id], key=lambda e: e.ts):
             apply(user, event, fold)
             _note(buyer, event.ts, user)
+            order = user.orders.by_id.get(getattr(event, "order_id", ""))
+            if order is not None:  # it may make room later
+                orders[event.order_id] = (fold.days.of(order.counted_at or 0), order.kept())
+        note(sold, orders.values())
         yield buyer
 
 

@@ -18,6 +18,7 @@ def _order_placed(user: User, e: events.OrderPlaced, params: FoldParams) -> Appl
     if order.placed_at is not None:
         return None
     order.placed_at, order.anchor, order.total = e.ts, e.event_id, e.total
+    order.coupon = e.coupon is not None
     order.note_lines((line.sku, line.quantity, line.category) for line in e.lines)
     user.cart.order(e.ts, e.event_id, order.skus)
     for line in e.lines:

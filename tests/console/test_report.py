@@ -1,4 +1,4 @@
-"""Do the words at the start, at the end and about a user say what is so?"""
+"""Do the words at the start, at the end and say what is so?"""
 
 import pytest
 
@@ -6,14 +6,9 @@ from config.load import load
 from config.settings import Settings
 from connectors import metrics
 from console.live import Tally
-from console.report import end_lines, profile_lines, replayed, start_lines
+from console.report import end_lines, replayed, start_lines
 from flows.replay import Summary
 from state.calendar import DAY
-from state.cart import CartLine
-from state.contact import Sent
-from state.profile import profile
-from state.user import User
-from tests.triggers.shop import FOLD
 from triggers.trigger import Candidate, Decision, Publish, Reason, Suppress
 
 NOON = 1_790_000_000_000 // DAY * DAY + DAY // 2
@@ -85,32 +80,3 @@ def test_a_replay_is_summed_up() -> None:
     done = Summary(events=1, users=2, triggers=0, decisions=3, dead_letters=1)
 
     assert replayed(done) == "1 record, 2 users, 0 triggers, 3 decisions, 1 dead letter"
-
-
-def test_a_profile_is_readable_and_a_dash_is_unknown() -> None:
-    user = User.new("u1")
-    user.cart.lines["k1"] = CartLine(2, 1999, NOON)
-    user.cart.changed_at = NOON
-    user.lifecycle.stage = "active"
-    user.contact.set_consent("sms", granted=True, ts=NOON)
-    user.contact.note_sent(Sent("id-1", "winback", 1, "", NOON, True))
-
-    text = "\n".join(profile_lines(profile(user, NOON, FOLD), "CNY"))
-
-    for part in (
-        "user u1 as of 2026-09-21T12:00:00Z; money in minor units of CNY",
-        "stage      active since -",
-        "2 x k1 at 1999, added 2026-09-21T12:00:00Z",
-        "consent    sms yes",
-        "2026-09-21T12:00:00Z winback on - (id-1)",
-    ):
-        assert part in text
-    assert "None" not in text
-
-
-def test_a_profile_of_which_nothing_is_known_says_so() -> None:
-    lines = list(profile_lines(profile(User.new("u1"), NOON, FOLD), "CNY"))
-
-    assert "  cart       empty" in lines
-    assert "  triggers   none" in lines
-    assert "  consent    -" in lines

@@ -65,7 +65,11 @@ def as_log(folder: Path, rows: list[Row]) -> Path:
     with (folder / "orders.jsonl").open("w") as file:
         for number, (user, ts, amount) in enumerate(rows):
             common = {"ts": ts, "user_id": user, "order_id": f"o{number}"}
-            placed = {"lines": [{"sku": "k", "quantity": 1}], "total": amount, "type": "order_placed"}
+            placed = {
+                "lines": [{"sku": f"k{number}", "quantity": 1}],
+                "total": amount,
+                "type": "order_placed",
+            }
             print(json.dumps({**common, **placed, "event_id": f"p{number}"}), file=file)
             print(json.dumps({**common, "type": "order_paid", "event_id": f"q{number}"}), file=file)
     return folder

@@ -38,9 +38,20 @@ KINDS = [
     "order",
     "pay",
     "cancel",
+    "refund",
     "favorite",
     "register",
+    "grant",
+    "spend",
 ]
+WAITING = (
+    "cart_abandoned",
+    "favorite_reminder",
+    "churn_risk",
+    "winback",
+    "points_expiring",
+    "first_order_nudge",
+)
 GAPS = [1, 1000, 20 * MINUTE, 90 * MINUTE, 25 * HOUR, 9 * DAY]
 
 
@@ -64,6 +75,18 @@ def followed(flow: Flow, user_id: str) -> User:
     return users[user_id]
 
 
+def purse(user: User, until: int) -> list[int]:
+    """The balance of points after each event, and as lots expire afterwards."""
+    points = None if user.own_membership is None else user.own_membership.own_points
+    moments = [*range(0, until * 32, max(until, DAY)), *(until * 32 + days * DAY for days in (1, 29, 31))]
+    return [0 if points is None else points.balance(START + moment) for moment in moments]
+
+
+def timers(user: User) -> dict[str, int]:
+    """Of the rules that wait from something that happened; others begin as it becomes known, with the union perhaps."""
+    return {rule: at for rule, at in (user.own_wakes or {}).items() if rule in WAITING}
+
+
 def quiet(directory: Path, partitions: int = SHARDS) -> Flow:
     """Only the messages that a test is about."""
     return Flow(directory, *(f"rules.{rule}.enabled=false" for rule in others()), partitions=partitions)
@@ -71,7 +94,10 @@ def quiet(directory: Path, partitions: int = SHARDS) -> Flow:
 
 @st.composite
 def histories(draw: st.DrawFn, ids: list[str]) -> list[tuple[str, str, int]]:
-    """(kind, id, time), some of them `link`: of each id to the next one, so that the last one lives, or a circle."""
+    """(kind, id, time), some of them `link`: of each id to the next one, so that the last one lives, or a circle.
+
+    Of a chain any link is made again, by an event of its own, later.
+    """
     said = draw(
         st.lists(
             st.tuples(st.sampled_from(KINDS), st.sampled_from(ids), st.sampled_from(GAPS)),
@@ -85,6 +111,11 @@ def histories(draw: st.DrawFn, ids: list[str]) -> list[tuple[str, str, int]]:
     for who in ids if circle else ids[:-1]:
         at = draw(st.integers(0, len(history)))
         history.insert(at, ("link", who, history[at][2] if at < len(history) else times[-1] + 1))
+    if not circle:
+        for who in draw(st.lists(st.sampled_from(ids[:-1]), max_size=3)):
+            first = next(place for place, (kind, by, _) in enumerate(history) if (kind, by) == ("link", who))
+            at = draw(st.integers(first + 1, len(history)))
+            history.insert(at, ("again", who, history[at - 1][2]))
     return history
 
 
@@ -98,7 +129,7 @@ def events_of(history: list[tuple[str, str, int]], ids: list[str], name: Callabl
     for number, (kind, who, at) in enumerate(history):
         after, user, sku = at * 32 + number, name(who), f"k{number % 3}"
         match kind:
-            case "link":
+            case "link" | "again":
                 to = ids[(ids.index(who) + 1) % len(ids)]
                 yield linked(after, who, to, name(ids[number % len(ids)]))
             case "order":
@@ -112,6 +143,14 @@ def events_of(history: list[tuple[str, str, int]], ids: list[str], name: Callabl
             case "cancel":
                 order = standing.pop(0) if standing else f"o{number}"
                 yield event("order_cancelled", after, user, f"e{number}", order_id=order)
+            case "refund":
+                order = standing[0] if standing else f"o{number}"
+                yield event("refund_issued", after, user, f"e{number}", order_id=order, amount=1)
+            case "grant":
+                lot = {"lot_id": f"l{number}", "points": 10, "expires_at": START + after + 30 * DAY}
+                yield event("points_granted", after, user, f"e{number}", **lot)
+            case "spend":
+                yield event("points_spent", after, user, f"e{number}", points=7)
             case "add":
                 yield added(after, user, sku, event_id=f"e{number}")
             case "view":
@@ -149,7 +188,10 @@ def test_a_history_of_linked_ids_is_the_history_of_one(
         one = Flow(Path(directory) / "one", without)
         one.write(*events_of(history, ids, lambda _: expected))
         one.run()
-        assert facts(flow.users()[expected]) == facts(one.users()[expected])
+        united, single = flow.users()[expected], one.users()[expected]
+        assert facts(united) == facts(single)
+        assert purse(united, history[-1][2]) == purse(single, history[-1][2])
+        assert timers(united) == timers(single)
         triggers = [t["id"] for t in flow.triggers()]
         assert len(triggers) == len(set(triggers))
         letters = [

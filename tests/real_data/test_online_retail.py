@@ -1,13 +1,13 @@
-"""Are recency, frequency and money of every customer exactly what a batch over all lines says?
+"""Are recency, frequency and money of every customer at every month's end exactly what a batch over all lines says?
 
-The batch is pandas over the raw lines; what is measured is `beckon replay` over orders that arrive up to an
-hour out of order, read to the end of three months.
+The batch is pandas over the raw lines, cancelled ones included; what is measured is `beckon replay` over orders and
+refunds that arrive up to an hour out of order, every refund told twice, read to the end of each month.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,8 @@ from tests.real_data import online_retail
 SEED = 20111209
 WINDOWS_DAYS = (7, 30, 90, 365)
 MONTH_ENDS = [
-    datetime(2011, 3, 31, 23, 59, 59, tzinfo=UTC),
-    datetime(2011, 9, 30, 23, 59, 59, tzinfo=UTC),
-    datetime(2011, 12, 31, 23, 59, 59, tzinfo=UTC),  # by then every customer has been seen
+    datetime(2011 + (month - 1) // 12, (month - 1) % 12 + 1, 1, tzinfo=UTC) - timedelta(seconds=1)
+    for month in range(1, 14)
 ]
 SETTINGS: Mapping[str, Any] = {
     "policy": {"enabled": False},
@@ -35,60 +34,70 @@ Expected = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def lines() -> pd.DataFrame:
-    found = online_retail.valid_lines()
-    assert len(found) == online_retail.LINES
-    return found
+def invoices() -> pd.DataFrame:
+    """Every invoice at its first minute; money that goes back is negative, and no order."""
+    sold, cancelled = online_retail.valid_lines(), online_retail.cancelled_lines()
+    assert (len(sold), len(cancelled)) == (online_retail.LINES, online_retail.CANCELLED_LINES)
+    lines = pd.concat([sold.assign(sign=1), cancelled.assign(sign=-1)])
+    lines["pence"] = (lines["quantity"] * lines["price"] * 100).round().astype("int64") * lines["sign"]
+    return lines.groupby(["user", "invoice", "sign"], as_index=False).agg(
+        at=("at", "min"), pence=("pence", "sum")
+    )
 
 
 @pytest.fixture(scope="module")
-def history(lines: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The input of `beckon replay`."""
+    orders = online_retail.orders(online_retail.valid_lines())
+    refunds = online_retail.refunds(online_retail.cancelled_lines(), orders)
+    unknown = [refund for refund in refunds if refund.order_id.startswith("before-")]
+    assert 0 < len(unknown) < len(refunds)  # mostly of orders that beckon has seen, some of older ones
     directory = tmp_path_factory.mktemp("history")
-    records = online_retail.shuffled(online_retail.orders(lines), SEED)
-    assert len(records) == 2 * lines["invoice"].nunique()
-    write_history(directory, records)
+    write_history(directory, online_retail.shuffled([*orders, *refunds], SEED))
     return directory
 
 
-def batch(lines: pd.DataFrame, now: datetime) -> Expected:
+def batch(invoices: pd.DataFrame, now: datetime) -> Expected:
     """What a profile's `rfm` must say of everybody at `now`."""
-    lines = lines.assign(pence=(lines["quantity"] * lines["price"] * 100).round().astype("int64"))
-    orders = lines.groupby(["user", "invoice"]).agg(at=("at", "min"), pence=("pence", "sum")).reset_index()
-    orders = orders[orders["at"] <= now]
-    whole = orders.groupby("user").agg(last=("at", "max"), orders=("at", "size"), pence=("pence", "sum"))
+    known = invoices[invoices["at"] <= now]
+    last = known[known["sign"] > 0].groupby("user")["at"].max()
     expected: Expected = {
-        str(user): {
-            "last_order_at": iso(int(last.timestamp() * 1000)),
-            "orders": count,
-            "net_amount": pence,
-            "windows": {},
-        }
-        for user, last, count, pence in whole.itertuples(name=None)
+        user: {"last_order_at": iso(int(last[user].timestamp() * 1000)) if user in last.index else None}
+        for user in known["user"].unique()
     }
-    for width in WINDOWS_DAYS:
-        first = (pd.Timestamp(now) - pd.Timedelta(days=width)).normalize()
-        within = orders[orders["at"] >= first].groupby("user")["pence"].agg(["size", "sum"])
-        by_user = {str(user): (count, pence) for user, count, pence in within.itertuples(name=None)}
-        for user, profile in expected.items():
-            count, pence = by_user.get(user, (0, 0))
-            profile["windows"][f"{width}d"] = {"orders": count, "net_amount": pence}
+    starts = {f"{w}d": (pd.Timestamp(now) - pd.Timedelta(days=w)).normalize() for w in WINDOWS_DAYS}
+    for name, start in {"ever": known["at"].min(), **starts}.items():
+        within = known[known["at"] >= start]
+        net = within.groupby("user")["pence"].sum().to_dict()
+        orders = within[within["sign"] > 0].groupby("user").size().to_dict()
+        for user, rfm in expected.items():
+            rfm[name] = (orders.get(user, 0), net.get(user, 0))
     return expected
+
+
+def told(profile: Mapping[str, Any]) -> dict[str, Any]:
+    rfm = profile["rfm"]
+    windows = {name: (each["orders"], each["net_amount"]) for name, each in rfm["windows"].items()}
+    return {"last_order_at": rfm["last_order_at"], "ever": (rfm["orders"], rfm["net_amount"]), **windows}
 
 
 @pytest.mark.parametrize("now", MONTH_ENDS, ids=lambda now: f"{now:%Y-%m}")
 def test_rfm_of_every_customer_at_the_end_of_a_month(
-    now: datetime, lines: pd.DataFrame, history: Path, tmp_path: Path
+    now: datetime, invoices: pd.DataFrame, history: Path, tmp_path: Path
 ) -> None:
     with Installation(tmp_path, SETTINGS) as installation:
         installation.run("replay", history, tmp_path / "out", "--until", now.isoformat())
     assert lines_of(tmp_path / "out" / "dead_letters.jsonl") == []
-    expected = batch(lines, now)
-    compared = ("last_order_at", "orders", "net_amount", "windows")
-    found = {
-        profile["user_id"]: {name: profile["rfm"][name] for name in compared}
-        for profile in lines_of(tmp_path / "out" / "profiles.jsonl")
-    }
-    assert found == expected
+    profiles = lines_of(tmp_path / "out" / "profiles.jsonl")
+    found, expected = {profile["user_id"]: told(profile) for profile in profiles}, batch(invoices, now)
+    assert found.keys() == expected.keys()
+    assert {user: found[user] for user in found if found[user] != expected[user]} == {}
+    for profile in profiles:  # who only ever got money back has not bought, as far as the shop knows
+        if expected[profile["user_id"]]["last_order_at"] is None:
+            assert profile["lifecycle"]["stage"] is None
+            assert profile["rfm"]["flags"] is None
     if now == MONTH_ENDS[-1]:
-        assert len(found) == online_retail.USERS
+        buyers = [user for user, rfm in expected.items() if rfm["last_order_at"]]
+        assert len(buyers) == online_retail.USERS
+        assert len(found) > len(buyers)
+        assert any(net < 0 for rfm in expected.values() for _, net in [rfm["ever"]])

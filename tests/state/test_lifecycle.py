@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from state import events
 from state.calendar import DAY
 from state.fold import apply
-from state.lifecycle import Stage, next_change_at, stage_of
+from state.lifecycle import ASLEEP, LifecycleParams, Stage, next_change_at, stage_of
+from state.union import unite
 from state.user import User
 from tests.triggers.shop import FOLD
 
@@ -121,3 +123,78 @@ def test_between_two_foretold_moments_time_changes_nothing(
 
 def test_nothing_is_foretold_of_one_who_never_bought() -> None:
     assert next_change_at(_user(1, None, None, 1, orders=0), PARAMS) is None
+
+
+OWN = replace(PARAMS, by="own_cycle")  # drawn towards 60 days as by two gaps; one, two, four gaps of silence
+
+
+def _bought(params: LifecycleParams, *at: int, user_id: str = "u1") -> User:
+    """Orders paid on these days."""
+    user = User.new(user_id)
+    for day in at:
+        line = events.Line(sku="k1", quantity=1)
+        about: dict[str, Any] = {"ts": day * DAY, "user_id": user_id, "order_id": f"o{day}"}
+        fold = replace(FOLD, lifecycle=params)
+        apply(user, events.OrderPlaced(event_id=f"p{day}", lines=(line,), total=1, **about), fold)
+        apply(user, events.OrderPaid(event_id=f"${day}", **about), fold)
+    return user
+
+
+@pytest.mark.parametrize(
+    ("orders", "day", "expected"),
+    [
+        ([0], 59.9, "new"),  # her gap is the typical one
+        ([0], 60, "declining"),
+        ([0], 120, "dormant"),
+        ([0], 240, "churned"),
+        ([0, 30], 79.9, "active"),  # (2 * 60 + 30) / 3 = 50 days
+        ([0, 30], 80, "declining"),
+        ([0, 7, 14, 21, 28, 35], 35 + 22.1, "mature"),  # (2 * 60 + 35) / 7 = 22.14 days
+        ([0, 7, 14, 21, 28, 35], 35 + 22.2, "declining"),
+        ([0, 7, 14, 21, 28, 35], 35 + 4 * 22.2, "churned"),
+        ([0, 200], 200, "returned"),
+        ([0, 119], 119, "active"),
+        ([0, 200], 230, "active"),
+    ],
+)
+def test_by_own_cycle_a_silence_is_measured_by_her_own_gaps(
+    orders: list[int], day: float, expected: Stage
+) -> None:
+    user = _bought(OWN, *orders)
+    user.activity.last_visit_at = round(day * DAY)  # visits do not matter
+    assert stage_of(user, round(day * DAY), OWN) == expected
+
+
+_ORDER_DAYS = st.lists(st.integers(0, 900), min_size=1, max_size=9, unique=True).map(sorted)
+
+
+@given(_ORDER_DAYS)
+def test_by_own_cycle_time_moves_one_way_and_only_when_foretold(order_days: list[int]) -> None:
+    """Nobody flaps: between two orders the stages come in their order, each at the moment that was waited for."""
+    user = _bought(OWN, *order_days)
+    user.decided_at, seen = order_days[-1] * DAY, []
+    while True:
+        seen.append(stage_of(user, user.decided_at, OWN))
+        change = next_change_at(user, OWN)
+        if change is None:
+            break
+        assert stage_of(user, change - 1, OWN) == seen[-1]
+        user.decided_at = change
+    awake = [stage for stage in seen if stage not in ASLEEP]
+    assert [stage for stage in seen if stage in ASLEEP] == ["declining", "dormant", "churned"]
+    assert seen[: len(awake)] == awake
+
+
+@given(_ORDER_DAYS, st.data())
+def test_by_own_cycle_two_ids_return_when_one_would_have(order_days: list[int], data: st.DataObject) -> None:
+    fold = replace(FOLD, lifecycle=OWN)
+    whose = data.draw(st.lists(st.booleans(), min_size=len(order_days), max_size=len(order_days)))
+    one = _bought(OWN, *order_days)
+    parts = [
+        [day for day, mine in zip(order_days, whose, strict=True) if mine is each] for each in (True, False)
+    ]
+    a, b = (_bought(OWN, *part, user_id=name) for name, part in zip(("a", "b"), parts, strict=True))
+    unite(a, b, fold)
+    assert a.lifecycle.returned_at == one.lifecycle.returned_at
+    now = (order_days[-1] + data.draw(st.integers(0, 300))) * DAY
+    assert stage_of(a, now, OWN) == stage_of(one, now, OWN)

@@ -7,10 +7,9 @@ from msgspec.structs import replace
 
 from state import events
 from state.btyd import Fit, expected_orders
-from state.calendar import DAY, HOUR, Days, Duration
+from state.calendar import DAY, HOUR, Days
 from state.contact import Sent
 from state.fold import apply
-from state.lifecycle import LifecycleParams
 from state.profile import profile
 from state.user import User
 from state.value import SpendParams
@@ -19,17 +18,6 @@ from tests.triggers.shop import FOLD, PREDICT
 NOON = 1_790_000_000_000 // DAY * DAY + 12 * HOUR  # 2026-09-21T12:00:00Z
 UTC = Days("UTC")
 AT_UTC = replace(FOLD, days=UTC)
-
-LIFECYCLE = LifecycleParams(
-    new_for=Duration(30 * DAY),
-    active_every=Duration(30 * DAY),
-    mature_orders=5,
-    declining_after=Duration(30 * DAY),
-    dormant_after=Duration(90 * DAY),
-    churned_after=Duration(90 * DAY),
-    returned_for=Duration(30 * DAY),
-    recover_visit_days=2,
-)
 
 NOTHING_KNOWN: dict[str, Any] = {
     "user_id": "u1",
@@ -51,7 +39,26 @@ NOTHING_KNOWN: dict[str, Any] = {
     "cart": {"changed_at": None, "lines": []},
     "lifecycle": {"stage": None, "since": None},
     "membership": {"tier": None, "points": None},
-    "tags": {},
+    "tags": {
+        "static": {"region": None, "registered_at": None},
+        "dynamic": {
+            "views_7d": 0,
+            "searches_7d": 0,
+            "visits_since_order": 0,
+            "cart_categories": [],
+            "spend_30d": 0,
+            "checkin_streak_days": 0,
+            "next_tier": None,
+        },
+        "preference": {
+            "categories": [],
+            "price_band": None,
+            "piece_price": None,
+            "discount_affinity": None,
+            "channel": None,
+        },
+        "predictive": {"churn_risk": None, "replenishment": []},
+    },
     "predictions": {
         "p_no_purchase_8w": None,
         "p_alive": None,
@@ -68,7 +75,7 @@ NOTHING_KNOWN: dict[str, Any] = {
 
 def after(*happened: events.UserEvent, days: Days = UTC) -> User:
     user = User.new("u1")
-    params = replace(FOLD, days=days, lifecycle=LIFECYCLE)
+    params = replace(FOLD, days=days)
     for event in happened:
         apply(user, event, params)
     return user
@@ -103,7 +110,8 @@ def test_what_happened_is_there_in_the_documented_shape() -> None:
         events.ConsentChanged(event_id="y1", ts=NOON - DAY, channel="sms", granted=True),
         events.ConsentChanged(event_id="y2", ts=NOON - DAY, channel="email", granted=False),
     )
-    user.lifecycle.stage, user.lifecycle.since = "active", NOON - 3 * DAY
+    user.lifecycle.stage, user.lifecycle.since = "returned", NOON - 3 * DAY
+    tags = NOTHING_KNOWN["tags"]
 
     expected = NOTHING_KNOWN | {
         "first_seen_at": "2026-06-13T12:00:00Z",
@@ -128,7 +136,19 @@ def test_what_happened_is_there_in_the_documented_shape() -> None:
             "changed_at": "2026-09-21T11:59:59.500Z",
             "lines": [{"sku": "k1", "quantity": 2, "price": 1999, "added_at": "2026-09-21T11:59:59.500Z"}],
         },
-        "lifecycle": {"stage": "active", "since": "2026-09-18T12:00:00Z"},
+        "lifecycle": {"stage": "returned", "since": "2026-09-18T12:00:00Z"},
+        "membership": {"tier": "silver", "points": None},
+        "tags": tags
+        | {
+            "dynamic": tags["dynamic"]
+            | {
+                "views_7d": 1,
+                "spend_30d": 2998,
+                "next_tier": {"tier": "gold", "spend": 0, "orders": 1},
+            },
+            "preference": tags["preference"]
+            | {"price_band": "middle", "piece_price": 4499, "discount_affinity": 0.0},
+        },
         "consent": {"email": False, "sms": True},
     }
     assert profile(user, NOON, AT_UTC) == expected
@@ -140,9 +160,26 @@ def test_tier_and_points_are_there_once_known() -> None:
         events.PointsGranted(event_id="p2", ts=NOON - DAY, lot_id="l2", points=9, expires_at=NOON),
         events.PointsSpent(event_id="p3", ts=NOON - HOUR, points=10),
     )
-    user.membership.tier = "silver"
-    assert profile(user, NOON - HOUR, AT_UTC)["membership"] == {"tier": "silver", "points": 49}
-    assert profile(user, NOON + 1, AT_UTC)["membership"] == {"tier": "silver", "points": 0}
+    assert profile(user, NOON - HOUR, AT_UTC)["membership"] == {"tier": None, "points": 49}
+    assert profile(user, NOON + 1, AT_UTC)["membership"] == {"tier": None, "points": 0}
+
+
+def test_stage_and_tier_are_those_of_the_moment_also_where_no_rule_has_looked() -> None:
+    """What tier_changed and stage_changed have found is a memory; time goes on without them."""
+    user = after(*order(1, NOON - 366 * DAY, 600), *order(2, NOON - 3 * DAY, 600))
+    user.membership.tier, user.lifecycle.stage = "silver", "returned"
+    user.lifecycle.since = NOON - 3 * DAY
+
+    def told(days: int) -> tuple[str, str, bool]:
+        found = profile(user, NOON + days * DAY, AT_UTC)
+        return found["membership"]["tier"], found["lifecycle"]["stage"], found["lifecycle"]["since"] is None
+
+    assert told(0) == ("silver", "returned", False)
+    assert told(28) == ("silver", "declining", True)  # the year has one order; 30 days more keep the tier
+    assert told(32) == ("regular", "declining", True)
+    assert told(87) == ("regular", "churned", True)
+    user.membership.tier = user.lifecycle.stage = None
+    assert told(0)[:2] == ("regular", "returned")
 
 
 def test_a_window_begins_with_its_first_day_in_the_shop_s_zone() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from state import events, values
@@ -15,9 +16,10 @@ from state.audience import INTERESTED, delist, listed
 from state.calendar import Days, Duration
 from state.folding import Applied, FoldParams
 from state.items import Item, apply_item
-from state.lifecycle import LifecycleParams
+from state.lifecycle import LifecycleParams, OwnCycle
 from state.predict import PredictParams
 from state.segments import QuintileParams, SegmentParams
+from state.tags import TagParams
 from state.tiers import MembershipParams, Tier
 from state.union import become_alias, unite
 from state.user import User, pack, unpack
@@ -34,6 +36,14 @@ def days(count: float) -> Duration:
     return Duration.parse(f"{count}d")
 
 
+class Usual(Struct, frozen=True):
+    """Cycles of things as replenishment has them in its parameters."""
+
+    cycles: dict[str, Duration] = {}
+    shrink: float = 2
+    min_purchases: int = 3
+
+
 PREDICT = PredictParams(
     file=None,
     model="none",
@@ -43,6 +53,7 @@ PREDICT = PredictParams(
     b=None,
     spend=None,
     churn=None,
+    cycles={},
     fitted={},
     next_order_within=days(364),
     margin=1,
@@ -52,6 +63,8 @@ FOLD = FoldParams(
     count_on="paid",
     days=Days("UTC"),
     lifecycle=LifecycleParams(
+        by="thresholds",
+        own_cycle=OwnCycle(typical_gap=days(60), weight=2, declining=1, dormant=2, churned=4),
         new_for=days(30),
         active_every=days(30),
         mature_orders=5,
@@ -89,6 +102,10 @@ FOLD = FoldParams(
         ),
     ),
     predict=PREDICT,
+    tags=TagParams(price_bands={"low": 0, "middle": 1000, "high": 5000}, churn_risk={"low": 0, "high": 0.8}),
+    cycles=Usual(),
+    habits=("email", "sms"),
+    habit_within=days(90),
 )
 
 

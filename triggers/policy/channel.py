@@ -61,12 +61,7 @@ def in_order(user: User, channels: tuple[str, ...], now: int, params: ChannelPar
     contact, replies = user.own_contact, user.own_replies
     ordered = [] if contact is None else [c for c in contact.preferred_channels if c in channels]
     if replies is not None and replies.channels:
-        since, habits = now - params.habit_within, []
-        for channel, reach in replies.channels.items():
-            answers = [at for at in reach.answers if at > since]
-            if answers and channel in params.habits and channel in channels:
-                habits.append((-len(answers), -answers[-1], channel))
-        ordered += [channel for *_, channel in sorted(habits)]
+        ordered += [c for c in replies.habits(now - params.habit_within, params.habits) if c in channels]
     return [*dict.fromkeys((*ordered, *channels))]
 
 

@@ -1,10 +1,8 @@
 """Who will soon have used up what she bought, and might buy it again?
 
-The expected cycle of an item or category is the user's own mean gap between purchase days, shrunk towards the
-configured cycle: (shrink * cycle + her gaps) / (shrink + their number). It is told `lead` before it is over, once for
-each purchase. A category with a cycle speaks for its SKUs, whichever of them is bought; a SKU with a cycle of its own
-speaks for itself. Without a cycle only what she has bought `min_purchases` times counts. An order not paid yet is an
-answer too, as long as it is not cancelled.
+The expected cycle of an item or category is the user's own mean gap between purchase days, shrunk towards what `fit`
+has found to be usual (predict.cycles), else towards the configured cycle: state/cycles.py. It is told `lead` before it
+is over, once for each purchase. An order not paid yet is an answer too, as long as it is not cancelled.
 """
 
 from __future__ import annotations
@@ -15,8 +13,9 @@ from typing import Annotated, Any, NamedTuple
 from msgspec import Meta
 
 from state import events
-from state.calendar import DAY, Days, Duration, in_words, iso
+from state.calendar import DAY, Duration, in_words, iso
 from state.contact import Sent
+from state.cycles import Thing, cycle_of, things
 from state.folding import FoldParams
 from state.orders import Order
 from state.purchases import Bought
@@ -28,7 +27,9 @@ NAME = "replenishment"
 
 
 class Params(RuleParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`lead` before the expected date; `cycles` by SKU or category; `shrink`: how many gaps a cycle weighs.
+    """`lead` before the expected date; `cycles` by SKU or category, for what `fit` has learned nothing of.
+
+    `shrink`: how many gaps what is usual weighs.
 
     Where `lead` would be within a day of the purchase, it is told halfway through the cycle.
     """
@@ -39,35 +40,28 @@ class Params(RuleParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
     min_purchases: Annotated[int, Meta(ge=2)]
 
 
-class Thing(NamedTuple):
-    """A SKU or a category that is bought again and again; `cycle` as configured."""
+class Waiting(NamedTuple):
+    """What will be used up after `cycle`, and when to say so."""
 
-    kind: str
-    key: str
-    bought: Bought
-    cycle: Duration | None
-
-    @property
-    def anchor(self) -> str:
-        """The last purchase; its time rather than its event, which is forgotten before the purchase is."""
-        return _anchor(self.kind, self.key, self.bought.last_at)
+    due: int
+    thing: Thing
+    cycle: int
 
 
 def evaluate(asked: Asked, params: Params) -> Candidate | None:
     user, days = asked.user, asked.fold.days
-    waiting = [(due, thing) for due, thing in _waiting(user, params, days) if asked.passed(due)]
+    waiting = [each for each in _waiting(user, params, asked.fold) if asked.passed(each.due)]
     if not waiting:
         return None
-    due, thing = min(waiting, key=_first)
+    due, thing, cycle = min(waiting, key=_first)
     thing.bought.told = thing.bought.last_at
-    cycle = _cycle(thing, params, days) or 0
     skus = user.purchases.last_of(thing.key) if thing.kind == "category" else [thing.key]
     return Candidate(
         rule=NAME,
         version=RULE.version,
         user_id=user.user_id,
         step=1,
-        anchor=thing.anchor,
+        anchor=_anchor(thing.kind, thing.key, thing.bought.last_at),
         at=due,
         reason=f"lasts about {in_words(max(1, round(cycle / DAY)) * DAY)}",
         skus=tuple(skus),
@@ -84,7 +78,7 @@ def evaluate(asked: Asked, params: Params) -> Candidate | None:
 
 
 def wake_at(user: User, params: Params, fold: FoldParams) -> int | None:
-    return min((due for due, _ in _waiting(user, params, fold.days)), default=None)
+    return min((each.due for each in _waiting(user, params, fold)), default=None)
 
 
 def holds(asked: Asked, candidate: Candidate, params: Params) -> Reason | None:
@@ -115,52 +109,23 @@ def refuted(user: User, event: Any, sent: Sent, params: Params) -> bool:
     return False
 
 
-def _waiting(user: User, params: Params, days: Days) -> Iterator[tuple[int, Thing]]:
-    """What will be used up, and when to say so."""
+def _waiting(user: User, params: Params, fold: FoldParams) -> Iterator[Waiting]:
     being_bought = _open_orders(user)
-    for thing in _things(user, params):
+    for thing in things(user.own_purchases, params, fold.predict.cycles):
         last_at = thing.bought.last_at
-        cycle = _cycle(thing, params, days) if thing.bought.told < last_at else None
+        cycle = cycle_of(thing, params, fold.days) if thing.bought.told < last_at else None
         if cycle is None or any(_is_in(order, thing.kind, thing.key, last_at) for order in being_bought):
             continue
         ahead = cycle - params.lead
-        yield last_at + (ahead if ahead >= DAY else cycle // 2), thing
+        yield Waiting(last_at + (ahead if ahead >= DAY else cycle // 2), thing, cycle)
 
 
-def _first(waiting: tuple[int, Thing]) -> tuple[int, str, str]:
-    due, thing = waiting
-    return due, thing.kind, thing.key
-
-
-def _things(user: User, params: Params) -> Iterator[Thing]:
-    """Those that may have a cycle: most of what is bought is bought once, and must cost nothing here."""
-    purchases, cycles = user.own_purchases, params.cycles
-    if purchases is None:
-        return
-    for sku, bought in purchases.skus.items():
-        cycle = cycles.get(sku)
-        often = len(bought.times) + bought.earlier >= params.min_purchases
-        if cycle is not None or (often and bought.category not in cycles):
-            yield Thing("sku", sku, bought, cycle)
-    for category in cycles.keys() & purchases.categories.keys():
-        skus = purchases.last_of(category)
-        if not skus or any(sku not in cycles for sku in skus):
-            yield Thing("category", category, purchases.categories[category], cycles[category])
-
-
-def _cycle(thing: Thing, params: Params, days: Days) -> int | None:
-    """The expected time between two purchases; None where nothing is known of it."""
-    gaps, total = thing.bought.gaps(days)
-    if thing.cycle is None:
-        return round(total / gaps) if gaps >= max(1, params.min_purchases - 1) else None
-    return (
-        round((params.shrink * thing.cycle + total) / (params.shrink + gaps))
-        if params.shrink + gaps
-        else None
-    )
+def _first(waiting: Waiting) -> tuple[int, str, str]:
+    return waiting.due, waiting.thing.kind, waiting.thing.key
 
 
 def _anchor(kind: str, key: str, at: int) -> str:
+    """The last purchase; its time rather than its event, which is forgotten before the purchase is."""
     return f"{kind}:{key}@{at}"
 
 
@@ -190,14 +155,14 @@ def _is_in(order: Order, kind: str, key: str, since: int, until: int | None = No
 
 
 def conditions(asked: Asked, params: Params) -> list[Condition]:
-    user, days = asked.user, asked.fold.days
-    waiting = [*_waiting(user, params, days)]
+    user = asked.user
+    waiting = [*_waiting(user, params, asked.fold)]
     if not waiting:
         bought = 0 if user.own_purchases is None else len(user.own_purchases.skus)
         known = f"{counted(bought, 'SKU')} bought, a cycle is known after {params.min_purchases} purchases"
         return [so(False, f"something runs out that was not told or ordered since: {known}")]
-    due, thing = min(waiting, key=_first)
-    cycle, last_at = _cycle(thing, params, days) or 0, thing.bought.last_at
+    due, thing, cycle = min(waiting, key=_first)
+    last_at = thing.bought.last_at
     lasts = f"{in_words(max(1, round(cycle / DAY)) * DAY)}, to {when(last_at + cycle)}"
     return [
         so(True, f"{thing.kind} {thing.key} was bought {when(last_at)} and lasts about {lasts}"),

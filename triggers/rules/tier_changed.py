@@ -4,7 +4,7 @@ Tiers are those of `membership` in the settings; how one is kept is said in stat
 are waited for: each user's next one that matters, nobody is polled. Nobody is told of the first tier, which every
 buyer has; who skips it has come from there. A change that is undone before it was told is no change. None is ever
 retracted: if a late event shows another tier, that is the next change.
-This rule keeps the tier on record: switched off, profiles show none, and a tier is not kept beyond its year.
+This rule keeps the tier on record: switched off, a tier is not kept beyond its year.
 """
 
 from __future__ import annotations
