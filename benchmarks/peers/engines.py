@@ -9,6 +9,7 @@ from benchmarks.peers import builds
 from benchmarks.pipeline import sets_of
 from tests.other_rules import others
 
+RULES = ("cart_abandoned", "spend_milestone")
 EXACTLY, AT_LEAST = "exactly_once", "at_least_once"
 
 
@@ -29,13 +30,17 @@ class Beckon:
     guarantee: str
     alone: bool
 
+    def job(self) -> list[str]:
+        """What is not at its default, since the job asks for it."""
+        asked = ["orders.count_on=placed", f"delivery.guarantee={self.guarantee}"]
+        if self.alone:
+            asked += ["policy.enabled=false", "rules.cart_abandoned.second_delay=null"]
+            asked += [f"rules.{rule}.enabled=false" for rule in others(*RULES)]
+        return asked
+
     def sets(self, bootstrap_servers: str, redis_url: str, app: str) -> list[str]:
         topics = [f"kafka.topics.{role}={app}.{role}" for role in OWN_ROLES]
-        chosen = ["orders.count_on=placed", f"delivery.guarantee={self.guarantee}"]
-        if self.alone:
-            chosen += ["policy.enabled=false", "rules.cart_abandoned.second_delay=null"]
-            chosen += [f"rules.{rule}.enabled=false" for rule in others("cart_abandoned", "spend_milestone")]
-        return sets_of(bootstrap_servers, redis_url, app, *topics, *chosen)
+        return sets_of(bootstrap_servers, redis_url, app, *topics, *self.job())
 
 
 OWN_ROLES = ("letters", "triggers", "decisions", "dead_letters", "journal")

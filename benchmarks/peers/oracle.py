@@ -45,9 +45,9 @@ def _abandoned(events: list[dict[str, Any]]) -> Iterable[str]:
             cart -= {line["sku"] for line in event["lines"]}
         if event["type"] == "cart_item_added" or cart != before:
             changes.append((event["ts"], event["event_id"], bool(cart)))
-    ends = [ts for ts, _, _ in changes[1:]] + [None]
-    for (ts, event_id, filled), then in zip(changes, ends, strict=True):
-        if filled and (then is None or then > ts + CART_DELAY_MS):
+    for place, (ts, event_id, filled) in enumerate(changes, start=1):
+        next_at = changes[place][0] if place < len(changes) else None
+        if filled and (next_at is None or next_at > ts + CART_DELAY_MS):
             yield event_id
 
 

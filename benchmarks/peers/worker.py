@@ -14,7 +14,7 @@ from redis import Redis
 
 from benchmarks import pipeline
 from benchmarks.peers import log
-from benchmarks.peers.engines import OWN_ROLES, Beckon, Peer
+from benchmarks.peers.engines import OWN_ROLES, RULES, Beckon, Peer
 from benchmarks.peers.job import CART_DELAY_MS, LADDER, OUT_OF_ORDERNESS_MS
 from benchmarks.peers.oracle import Told
 from benchmarks.workload import PARTITIONS
@@ -82,7 +82,7 @@ def run_beckon(
     if (
         not beckon.alone
     ):  # behind gates most are not sent, or not at once: what was decided on is compared, each once
-        told = Counter({each for each in told if each[0] in _RULES})
+        told = Counter({each for each in told if each[0] in RULES})
     return {
         "events": events,
         "cpu_us": 1e6 * result["cpu_seconds"] / events,
@@ -91,9 +91,6 @@ def run_beckon(
         "stages_us": {stage: 1e6 * seconds / events for stage, seconds in result["stages"].items()},
         **_judged(told, plan["expected"]),
     }
-
-
-_RULES = ("cart_abandoned", "spend_milestone")
 
 
 def _pinned(cores: Collection[int]) -> list[str]:
