@@ -19,7 +19,7 @@ def fill(bootstrap_servers: str, records: Iterable[tuple[str, bytes, bytes, int]
     """Write each record twice, to the topic of its role and to EVENTS, with the event's own time; how many."""
     producer = Producer(
         {"bootstrap.servers": bootstrap_servers, "partitioner": "murmur2_random", "linger.ms": 20,
-         "queue.buffering.max.messages": 1_000_000,
+         "queue.buffering.max.messages": 1_000_000, "log_level": 3,
          "enable.idempotence": True}  # without, batches change places now and then, and a user's events with them
     )  # fmt: skip
     count = 0
