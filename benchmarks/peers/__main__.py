@@ -35,7 +35,7 @@ _INPUTS = ("clickstream", "orders", "inventory", "customers", "engagement", "con
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = _arguments(arguments)
-    names = _built(asked.engines)
+    names = built(asked.engines)
     if asked.build_only:
         return
     load, (worker, others) = os.getloadavg()[0], cores()
@@ -72,15 +72,20 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="also write the figures of every run here")
     parser.add_argument("--build-only", action="store_true", help="build the engines, and no more")
     asked = parser.parse_args(arguments)
-    asked.engines = [name.strip() for name in asked.engines.split(",")]
-    if unknown := [name for name in asked.engines if name not in ENGINES]:
-        parser.error(f"no such engine: {', '.join(unknown)}; there are {', '.join(ENGINES)}")
+    asked.engines = engines_of(asked.engines, parser)
     if asked.events < asked.warm_up + 40_000:
         parser.error("--events must be at least 40,000 more than --warm-up")
     return asked
 
 
-def _built(names: Sequence[str]) -> list[str]:
+def engines_of(listed: str, parser: argparse.ArgumentParser) -> list[str]:
+    names = [name.strip() for name in listed.split(",")]
+    if unknown := [name for name in names if name not in ENGINES]:
+        parser.error(f"no such engine: {', '.join(unknown)}; there are {', '.join(ENGINES)}")
+    return names
+
+
+def built(names: Sequence[str]) -> list[str]:
     """Those that can run here; of the others is said why not."""
     found = []
     for name in names:

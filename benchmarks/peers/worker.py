@@ -41,14 +41,9 @@ def run_peer(
     kafka, redis = servers
     kafka.create_topics({run: PARTITIONS})
     with tempfile.TemporaryDirectory(prefix="beckon-peers-") as folder:
-        settings = {
-            "bootstrap": kafka.bootstrap_servers, "redis": redis.url, "input": log.EVENTS, "output": run, "group": run,
-            "guarantee": peer.guarantee, "directory": folder, "mark_every": MARK_EVERY,
-            "cart_delay_ms": CART_DELAY_MS, "ladder": ",".join(map(str, LADDER)),
-            "out_of_orderness_ms": OUT_OF_ORDERNESS_MS, **peer.knobs,
-        }  # fmt: skip
         said = Path(folder, "said.log")
-        command = [*_pinned(plan["cores"]), *peer.command(), *(f"{k}={v}" for k, v in settings.items())]
+        settings = settings_of(peer, servers, run, log.EVENTS, Path(folder))
+        command = [*pinned(plan["cores"]), *peer.command(), *settings]
         before = _store_seconds(redis)
         worker = ChildProcess(command, log=said, cwd=Path(folder))
         try:
@@ -93,7 +88,21 @@ def run_beckon(
     }
 
 
-def _pinned(cores: Collection[int]) -> list[str]:
+def settings_of(
+    peer: Peer, servers: tuple[KafkaServer, RedisServer], run: str, source: str, folder: Path
+) -> list[str]:
+    """Of a peer that reads the topic `source` and writes to the topic `run`."""
+    kafka, redis = servers
+    settings = {
+        "bootstrap": kafka.bootstrap_servers, "redis": redis.url, "input": source, "output": run, "group": run,
+        "guarantee": peer.guarantee, "directory": folder, "mark_every": MARK_EVERY,
+        "cart_delay_ms": CART_DELAY_MS, "ladder": ",".join(map(str, LADDER)),
+        "out_of_orderness_ms": OUT_OF_ORDERNESS_MS, **peer.knobs,
+    }  # fmt: skip
+    return [f"{name}={value}" for name, value in settings.items()]
+
+
+def pinned(cores: Collection[int]) -> list[str]:
     return ["taskset", "--cpu-list", ",".join(map(str, cores))] if cores else []
 
 

@@ -57,6 +57,9 @@ public final class FlinkJob {
         configuration.setString("execution.checkpointing.mode", exactlyOnce ? "EXACTLY_ONCE" : "AT_LEAST_ONCE");
         configuration.setString("execution.checkpointing.interval", settings.get("checkpoint_ms") + " ms");
         configuration.setString("taskmanager.memory.managed.size", "256m"); // block cache and write buffers of RocksDB
+        if (settings.containsKey("resume")) {
+            configuration.setString("execution.state-recovery.path", settings.get("resume"));
+        }
         return configuration;
     }
 
