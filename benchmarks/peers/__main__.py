@@ -49,13 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             expected = oracle.expected(log.read(kafka.bootstrap_servers, log.EVENTS))
             plan = {"cores": worker, "warm_up": asked.warm_up, "count": count, "expected": expected}
             print(f"{len(expected):,} triggers are right", flush=True)
-            runs = _rounds(names, asked.runs, (kafka, redis), plan)
+            runs = _rounds(names, asked, (kafka, redis), plan)
     except KafkaUnavailableError as error:
         raise SystemExit(f"there is no Kafka to compare on: {error}") from None
     _print_table(asked, runs, load, pinned=bool(others))
-    if asked.json:
-        told = {**vars(asked), "json": None, "load": load, "right": len(expected)}
-        asked.json.write_text(json.dumps({"asked": told, "runs": runs}, indent=1))
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -103,10 +100,13 @@ def built(names: Sequence[str]) -> list[str]:
 
 
 def _rounds(
-    names: Sequence[str], rounds: int, servers: tuple[KafkaServer, RedisServer], plan: dict[str, Any]
+    names: Sequence[str],
+    asked: argparse.Namespace,
+    servers: tuple[KafkaServer, RedisServer],
+    plan: dict[str, Any],
 ) -> dict[str, list[Figures]]:
     runs: dict[str, list[Figures]] = {name: [] for name in names}
-    for number in range(rounds):
+    for number in range(asked.runs):
         for name in names:
             engine = ENGINES[name]
             try:
@@ -118,6 +118,10 @@ def _rounds(
                 print(f"{name}, run {number + 1}: failed: {error}", file=sys.stderr, flush=True)
                 continue
             runs[name].append(figures)
+            if asked.json:  # after each, for all of them take long
+                asked.json.write_text(
+                    json.dumps({"asked": {**vars(asked), "json": None}, "runs": runs}, indent=1)
+                )
             print(
                 f"{name}, run {number + 1}: {figures['cpu_us']:.2f} us CPU an event, {_verdict(figures)}",
                 flush=True,
