@@ -62,8 +62,8 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--engines", default=",".join(ENGINES), help=f"of {', '.join(ENGINES)}")
-    parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--warm-up", type=int, default=400_000, help="of these")
+    parser.add_argument("--events", type=int, default=1_500_000)
+    parser.add_argument("--warm-up", type=int, default=900_000, help="of these")
     parser.add_argument("--users", type=int, default=50_000)
     parser.add_argument("--runs", type=int, default=3, help="the engines take turns")
     parser.add_argument("--json", type=Path, help="also write the figures of every run here")
