@@ -39,7 +39,7 @@ lock: $(VENV)/.dev ## write requirements.lock again from pyproject.toml; ARGS="-
 	    --no-emit-find-links --custom-compile-command "make lock" --quiet $(ARGS) -o requirements.lock pyproject.toml
 
 clean: ## remove environments and caches; var/ (the state of `make run`) stays
-	rm -rf .venv* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf .venv* benchmarks/peers/java/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment -------------------------------------------------------------------------------------------

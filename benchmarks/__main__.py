@@ -1,9 +1,13 @@
-"""Which benchmark? `python -m benchmarks [pipeline|items|latency|patterns|core] [options]`: one of them, or all."""
+"""Which benchmark? `python -m benchmarks [pipeline|items|latency|patterns|core|peers] [options]`: one of them, or all.
+
+All of them without peers, which builds other engines from the registries first.
+"""
 
 from __future__ import annotations
 
 import sys
 
+import benchmarks.peers.__main__ as peers
 from benchmarks import core, items, latency, patterns, pipeline
 
 BENCHMARKS = {
@@ -18,6 +22,9 @@ BENCHMARKS = {
 def main(arguments: list[str]) -> None:
     if arguments and arguments[0] in BENCHMARKS:
         BENCHMARKS[arguments[0]](arguments[1:])
+        return
+    if arguments[:1] == ["peers"]:
+        peers.main(arguments[1:])
         return
     if arguments:
         raise SystemExit(__doc__)
