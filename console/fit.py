@@ -9,22 +9,33 @@ from typing import Annotated
 
 import typer
 
-from console.options import FAILED, Config, Overrides, Until, duration, say_error, settings_of, told
+from console.options import (
+    FAILED,
+    WRONG_USAGE,
+    Config,
+    Overrides,
+    Until,
+    duration,
+    say_error,
+    settings_of,
+    told,
+)
 from state.calendar import Duration, millis
 
 EXAMPLE = "Example: beckon fit history/ --out fitted.yaml"
 
 
 def fit(
-    history: Annotated[
-        Path,
-        typer.Argument(
-            metavar="HISTORY",
-            exists=True,
-            help="A file log with the orders, or a CSV of customer,date,amount.",
-        ),
-    ],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", dir_okay=False, help="For predict.file.")],
+    history: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[HISTORY]",
+            exists=True,
+            help="A file log with the orders, or a CSV of customer,date,amount. Else the orders topic in Kafka.",
+            show_default=False,
+        ),
+    ] = None,
     config: Config = None,
     overrides: Overrides = None,
     horizon: Annotated[
@@ -40,6 +51,9 @@ def fit(
             "fit needs scipy, which the service does without: install the extra `fit` of pyproject.toml"
         )
         raise typer.Exit(FAILED)
+    if history is None and settings.source.kind != "kafka":
+        say_error("name a HISTORY: there is no Kafka to read it from, as source.kind is files")
+        raise typer.Exit(WRONG_USAGE)
     with told():
         from flows.fitting import fit as work
 

@@ -54,7 +54,7 @@ class Fitted(Struct, frozen=True):
 
 
 def run(
-    settings: Settings, source: Path, out: Path, horizon: int, until: int | None, beckon: str
+    settings: Settings, source: Path | None, out: Path, horizon: int, until: int | None, beckon: str
 ) -> Iterator[str]:
     """Write the parameter file and say, line by line, what is in it. Raise CannotFit and write nothing."""
     history = read_history(source, settings, until)

@@ -1,7 +1,7 @@
 """Who bought when? A history as buyers, each with all that was known of her purchases at any moment.
 
-From the file log's orders topic, folded as the service folds it (what counts, cancelled orders and refunds are as in
-the profile), or from a CSV file of customer, date, amount.
+From the orders topic, in Kafka or in files, folded as the service folds it (what counts, cancelled orders and refunds
+are as in the profile), or from a CSV file of customer, date, amount.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from config.load import fold_of
 from config.settings import Settings
 from connectors.codec import Rejected
 from connectors.files import FileReader, FileTopic
+from connectors.whole_topic import read_whole
 from flows.assemble import LINE_LIMIT, decoders_of
 from flows.fitting.again import Held, Sold, note
 from state.calendar import DAY, Days, millis
@@ -64,12 +65,16 @@ class History(Struct, frozen=True):
     sold: dict[str, Sold] = {}
 
 
-def read_history(path: Path, settings: Settings, until: int | None = None) -> History:
-    """Up to `until` (epoch ms), else to its last record; raise CannotFit when it says nothing."""
+def read_history(path: Path | None, settings: Settings, until: int | None = None) -> History:
+    """Of a file log or a table, None: of the topic in Kafka. Up to `until` (epoch ms), else to its last record.
+
+    Raise CannotFit when it says nothing.
+    """
     sold: dict[str, Sold] = {}
-    if path.is_dir():
+    if path is None or path.is_dir():
         topic, bad = settings.kafka.topics.orders, [0]
-        told = list(_events(path, settings, bad))
+        batches = _of_kafka(settings) if path is None else _of_files(path, settings)
+        told = list(_events(batches, settings, bad))
         last = max((event.ts for event in told), default=0)
         buyers = list(_of_events(told, settings, until, sold))
         if bad[0] > settings.input.bad_share * (len(told) + bad[0]):
@@ -80,26 +85,38 @@ def read_history(path: Path, settings: Settings, until: int | None = None) -> Hi
         buyers = list(_of_rows(rows, fold_of(settings).days, until))
     buyers = [buyer for buyer in buyers if any(buyer.known)]
     if not buyers:
-        raise CannotFit(f"{path} holds no order that counts")
+        raise CannotFit(f"{path or f'topic {settings.kafka.topics.orders}'} holds no order that counts")
     begins = min(known[0].first_at for buyer in buyers for known in buyer.known if known is not None)
     return History(buyers, begins, last if until is None else until, bad[0], sold)
 
 
-def _events(directory: Path, settings: Settings, bad: list[int]) -> Iterator[Any]:
+def _of_kafka(settings: Settings) -> Iterator[list[bytes | None]]:
+    kafka = settings.kafka
+    return read_whole(
+        kafka.topics.orders, kafka.bootstrap_servers, kafka.options, settings.engine.batch_records
+    )
+
+
+def _of_files(directory: Path, settings: Settings) -> Iterator[list[bytes]]:
     name = settings.kafka.topics.orders
     files = FileTopic(directory, name).existing()
     if not files:
         raise CannotFit(f"{directory} has no topic {name}: it is to be {name}.jsonl, or a folder {name}/")
-    decoder = decoders_of(settings)["orders"]
     for part in sorted(files):
         reader = FileReader(files[part], max_bytes=LINE_LIMIT, closed=True)
         while lines := reader.read(settings.engine.batch_records):
-            for event in decoder.decode(lines, None):
-                if isinstance(event, Rejected):
-                    bad[0] += 1
-                else:
-                    yield event
+            yield lines
         reader.close()
+
+
+def _events(batches: Iterable[Sequence[bytes | None]], settings: Settings, bad: list[int]) -> Iterator[Any]:
+    decoder = decoders_of(settings)["orders"]
+    for values in batches:
+        for event in decoder.decode(values, None):
+            if isinstance(event, Rejected):
+                bad[0] += 1
+            else:
+                yield event
 
 
 def _of_events(

@@ -11,7 +11,7 @@ from connectors.murmur2 import partition
 from state.user import LAYOUT, User
 from tests.flows.flow import DAY, HOUR, MINUTE, START, Flow, added, event, ordered, viewed
 from tests.flows.test_any_way import POLICY
-from tests.flows.test_letters import FAR, NEAR, SHARDS, A, B, followed, linked, paid, quiet
+from tests.flows.test_letters import FAR, NEAR, SHARDS, A, B, followed, linked, living, paid, quiet
 from triggers.catalog import RULES
 
 
@@ -204,3 +204,32 @@ def test_who_watched_a_sku_as_an_alias_still_hears_of_it_once(tmp_path: Path, id
     flow.run()
     assert [t["subject"] for t in flow.triggers("low_stock")] == [b, b]
     assert b in flow.ledger.load_watchers([(partition(b.encode(), SHARDS), "k1")], 10)[0]
+
+
+def test_a_link_of_an_id_to_itself_does_nothing(tmp_path: Path) -> None:
+    flow = quiet(tmp_path)
+    flow.write(added(0, A), linked(1, A, A, by=B))
+    flow.run()
+    assert sorted(living(flow)) == [A, B]
+    assert [*flow.users()[A].cart.lines] == ["k1"]
+
+
+def test_an_anonymous_id_may_be_an_alias_and_its_events_follow(tmp_path: Path) -> None:
+    flow = quiet(tmp_path, partitions=1)
+    seen = event("product_viewed", 5, None, sku="k1", anonymous_id="cookie")
+    flow.write(seen, linked(6, "cookie", "u1"), {**seen, "event_id": "later", "ts": START + 7})
+    flow.run()
+    assert flow.users()["u1"].activity.viewed["k1"].times == 2
+    assert flow.users()["u1"].ties.aliases == ["cookie"]
+
+
+def test_an_event_as_large_as_one_may_be_fits_a_letter(tmp_path: Path) -> None:
+    """A wholesale order of a thousand lines, and who has placed many of them moves without what was in the oldest."""
+    lines = [{"sku": f"sku-{number:04d}-{'x' * 100}", "quantity": 1, "price": 100} for number in range(1000)]
+    flow = quiet(tmp_path)
+    orders = [ordered(number, A, order_id=f"o{number}", lines=lines) for number in range(3)]
+    flow.write(*orders, linked(100, A, B, by=A), ordered(200, A, order_id="last", lines=lines))
+    flow.run()
+    known = flow.users()[B].orders.by_id
+    assert [len(known[order_id].skus) for order_id in ("o0", "o1", "o2", "last")] == [0, 0, 1000, 1000]
+    assert flow.lines("dead_letters") == []
