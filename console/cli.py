@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from console import explain, fit
+from console import dlq, explain, fit
 from console.options import (
     FAILED,
     WRONG_USAGE,
@@ -40,6 +40,7 @@ app = typer.Typer(
 )
 topics_app = typer.Typer(no_args_is_help=True, help="The topics that beckon reads and writes.")
 app.add_typer(topics_app, name="topics")
+app.add_typer(dlq.app, name="dlq")
 
 For = Annotated[
     Duration | None,

@@ -25,6 +25,8 @@ COMMANDS = (
     "erase",
     "rebuild",
     "topics create",
+    "dlq list",
+    "dlq redrive",
     "fit",
 )
 
@@ -85,6 +87,8 @@ def test_version(beckon: CliRunner) -> None:
         ["replay", ".", "out", "--until", "2026-09-21T14:13:20"],
         ["replay", ".", "out", "--until", "soon"],
         ["demo", "--rate", "0"],
+        ["dlq", "list", "--limit", "0"],
+        ["dlq", "redrive", "--mended", "no-such-file"],
     ],
 )
 def test_wrong_usage_ends_with_2(beckon: CliRunner, arguments: list[str]) -> None:
@@ -100,6 +104,7 @@ ARGUMENTS = {
     "explain": ["u1"],
     "erase": ["u1"],
     "fit": [".", "--out", "fitted.yaml"],
+    "dlq redrive": ["--all"],
 }
 
 
