@@ -79,7 +79,7 @@ def demo_lines(done: Shown) -> Iterator[str]:
         slow = (
             " (as fast as this machine makes them: ask for less, or start a second shop)" if done.slow else ""
         )
-        yield f"live: {done.live_per_second:,.1f} events/s{slow}"
+        yield f"live, of late: {done.live_per_second:,.1f} events/s{slow}"
 
 
 def state_of(settings: Settings) -> str:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +29,7 @@ from flows.stop import Stop
 
 _SLEEP_LIMIT_MS = 50
 _LOOK_EVERY = 256
+_LATELY_SECONDS = 30
 _BEHIND_MS = 2000  # what is written live is dated now; later than this it was made too slowly
 _FLUSH_SECONDS = 10.0
 _PAST_SECONDS = 30.0
@@ -47,7 +49,7 @@ class Inputs(Protocol):
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """What was written. `live_per_second` since the present was reached, if it was; `slow`: less than was asked for."""
+    """What was written. `live_per_second`: in the last half minute, once it was live; `slow`: it fell behind."""
 
     events: int
     seconds: float
@@ -100,22 +102,24 @@ def _write(settings: Settings, rate: float | None, should_stop: Stop, on_live: C
 
 
 class _Tally:
-    """How much was written, and how fast since event time reached the wall clock."""
+    """How much was written, and how fast of late, once event time has reached the wall clock."""
 
     def __init__(self, pace: Pace) -> None:
         self.events, self.last_ts = 0, pace.start_ts
         self._pace = pace
         self._began = time.monotonic()
-        self._live: tuple[int, float] | None = None
+        self._seconds: deque[tuple[float, int]] = deque(maxlen=_LATELY_SECONDS)
 
     def look(self) -> None:
-        if self._live is None and wall_ms() >= self._pace.live_at:
-            self._live = self.events, time.monotonic()
+        """Once a second, how much there is by now."""
+        now = time.monotonic()
+        if wall_ms() >= self._pace.live_at and (not self._seconds or now - self._seconds[-1][0] >= 1):
+            self._seconds.append((now, self.events))
 
     def shown(self) -> Shown:
         now, rate = time.monotonic(), None
-        if self._live is not None and now > self._live[1]:
-            rate = (self.events - self._live[0]) / (now - self._live[1])
+        if self._seconds and now > self._seconds[0][0]:
+            rate = (self.events - self._seconds[0][1]) / (now - self._seconds[0][0])
         slow = rate is not None and wall_ms() - self.last_ts > _BEHIND_MS
         return Shown(self.events, now - self._began, rate, slow)
 
