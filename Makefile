@@ -7,10 +7,12 @@ BIN    := $(VENV)/bin
 UV     := $(BIN)/uv pip install --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock simulate bench chaos clean
+.PHONY: help install run test check lock simulate bench chaos soak clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | awk -F'\t' '{printf "  make %-7s %s\n", $$1, $$2}'
+
+install: $(VENV)/.run ## what beckon needs to run, into $(VENV); then $(VENV)/bin/beckon
 
 run: $(VENV)/.run ## start beckon on its own Redis, file log and demo shop; ARGS="--for 20s" ends by itself
 	@$(BIN)/beckon run $(ARGS)
@@ -33,6 +35,9 @@ bench: $(VENV)/.dev ## real Kafka to Redis to triggers: events/s, latency; ARGS=
 
 chaos: $(VENV)/.dev ## faults on real processes, Kafka and Redis, judged by a separate program; ARGS="--rows 1,9"
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+soak: $(VENV)/.dev ## an hour with random faults: does memory stay flat, does any queue grow? ARGS="--minutes 15" for less
+	@$(BIN)/python -m tests.soak --report docs/soak.md $(ARGS)
 
 lock: $(VENV)/.dev ## write requirements.lock again from pyproject.toml; ARGS="--upgrade" for newer versions
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
@@ -72,7 +77,7 @@ $(VENV)/.run: $(VENV)/.python pyproject.toml requirements.lock
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-	@echo "installing the tools of the tests (34 more packages, about 125 MB, hashes checked)"
+	@echo "installing the tools of the tests (36 more packages, about 147 MB, hashes checked)"
 	@$(UV) --require-hashes -r requirements.lock \
 	    || $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@

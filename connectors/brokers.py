@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import (
@@ -83,12 +83,25 @@ class Brokers:
 
     def compacted(self, names: Collection[str]) -> set[str]:
         """Topics that keep only the latest record of each key."""
+        return {name for name, each in self.configs(names).items() if "compact" in each["cleanup.policy"]}
+
+    def configs(self, names: Collection[str]) -> dict[str, dict[str, str]]:
+        """The settings of these topics, defaults included, by topic."""
         asked = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
         found = self._admin.describe_configs(asked, request_timeout=_ANSWER_SECONDS)
         return {
-            resource.name
+            resource.name: {name: str(entry.value) for name, entry in _answer(each).items()}
             for resource, each in found.items()
-            if "compact" in str(_answer(each)["cleanup.policy"].value)
+        }
+
+    def copies(self, names: Collection[str]) -> dict[Place, tuple[int, int]]:
+        """Of each partition: how many copies there are to be, and how many are up to date; (n, 0): it has no leader."""
+        known = self._admin.list_topics(timeout=self._seconds).topics
+        return {
+            (name, part.id): (len(part.replicas), len(part.isrs) if part.leader >= 0 else 0)
+            for name in names
+            if name in known
+            for part in known[name].partitions.values()
         }
 
     def group_members(self, group_id: str) -> int:
@@ -114,9 +127,12 @@ class Brokers:
         offsets = _answer(found[group_id]).topic_partitions
         return {(each.topic, each.partition): each.offset for each in offsets if each.offset >= 0}
 
-    def first_records_ms(self, extents: Mapping[Place, Extent]) -> dict[Place, int]:
+    def first_records_ms(
+        self, extents: Mapping[Place, Extent], progress: Callable[[int, int], None]
+    ) -> dict[Place, int]:
         """When the first record kept was written, by its time stamp; without those that do not come."""
         waiting = {place for place, extent in extents.items() if extent.begin < extent.end}
+        total = len(waiting)
         found: dict[Place, int] = {}
         small = {"fetch.message.max.bytes": 1024, "queued.max.messages.kbytes": 64}  # one record is asked for
         consumer = Consumer({**self._config, **small, "group.id": "extent", "enable.auto.commit": False})
@@ -131,6 +147,7 @@ class Brokers:
                         waiting.discard(place)
                         found[place] = message.timestamp()[1]
                         consumer.pause([TopicPartition(*place)])
+                        progress(total - len(waiting), total)
         finally:
             consumer.close()
         return found

@@ -88,6 +88,11 @@ class FileLog:
     def lag(self) -> dict[Lane, int]:
         return {}  # counting the lines of a growing file would mean to read it
 
+    def progress(self) -> tuple[int, int]:
+        """How many bytes of the files are read, and how many there are, packed ones as they are."""
+        readers = self._readers.values()
+        return sum(reader.bytes_read for reader in readers), sum(reader.size for reader in readers)
+
     def close(self) -> None:
         for reader in self._readers.values():
             reader.close()

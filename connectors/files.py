@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import gzip
+import io
 import os
 import zlib
 from collections.abc import Sequence
@@ -100,6 +101,16 @@ class FileReader:
         if self._file is None:
             return not self.path.exists()
         return self._end_seen == self._size()
+
+    @property
+    def bytes_read(self) -> int:
+        """Of the file as it lies there, what was decoded of it in advance included."""
+        packed = self._file.fileobj if isinstance(self._file, gzip.GzipFile) else self._file
+        return packed.tell() if isinstance(packed, io.IOBase) else 0
+
+    @property
+    def size(self) -> int:
+        return self._size() if self.path.exists() else 0
 
     def close(self) -> None:
         if self._file is not None:

@@ -12,19 +12,23 @@ from typing import Annotated, Final
 
 import typer
 
-from console import explain, fit
+from console import dlq, examination, explain, fit
 from console.options import (
     FAILED,
     WRONG_USAGE,
+    AsJson,
     Config,
     Overrides,
     Until,
     arguments_of,
     duration,
     say_error,
+    say_json,
     settings_of,
     told,
 )
+from console.progress import progress_of
+from console.report import demo_lines
 from state.calendar import Duration, millis
 
 WORKER: Final = "BECKON_WORKER"  # set in the child processes of `run --workers N`
@@ -34,12 +38,12 @@ app = typer.Typer(
     help="Real-time customer triggers for e-commerce: events in, user state, messages worth sending out.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,  # its traces print local variables, user data and secrets among them
     rich_markup_mode="rich",
 )
 topics_app = typer.Typer(no_args_is_help=True, help="The topics that beckon reads and writes.")
 app.add_typer(topics_app, name="topics")
+app.add_typer(dlq.app, name="dlq")
 
 For = Annotated[
     Duration | None,
@@ -122,27 +126,8 @@ def run(
     raise typer.Exit(code)
 
 
-@app.command(epilog="Example: beckon check --config shop.yaml")
-def check(
-    config: Config = None,
-    overrides: Overrides = None,
-    settings_shown: Annotated[
-        bool, typer.Option("--settings", help="Also print all settings in force; secrets are hidden.")
-    ] = False,
-) -> None:
-    """Say whether configuration, Redis, brokers and topics are as `run` needs them; if not, what helps."""
-    settings = settings_of(config, overrides)
-    from config.load import describe
-    from console.check import findings_of
-
-    if settings_shown:
-        print(describe(settings))
-    good = True
-    with told():
-        for finding in findings_of(settings):
-            print(finding, flush=True)
-            good = good and finding.good
-    raise typer.Exit(0 if good else FAILED)
+app.command(epilog=examination.CHECK_EXAMPLE)(examination.check)
+app.command(epilog=examination.DOCTOR_EXAMPLE)(examination.doctor)
 
 
 @app.command(epilog="Example: beckon demo --rate 50 --for 10m --config shop.yaml")
@@ -153,14 +138,20 @@ def demo(
         float | None, typer.Option("--rate", min=0.001, metavar="N", help="Events per second.")
     ] = None,
     duration_ms: For = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Write a made-up shop's events into the configured inputs."""
+    """Write a made-up shop's events into the configured inputs; at a high rate, a load test."""
     settings = settings_of(config, overrides)
     with told():
         from flows import shop
 
-        written = shop.run(settings, rate, duration_ms, _say_once("open: the past is written"))
-    print(f"{written} events written")
+        done = shop.run(
+            settings, rate, duration_ms, _say_once("" if as_json else "open: the past is written")
+        )
+    if as_json:
+        say_json(done)
+    else:
+        _print(demo_lines(done))
 
 
 @app.command(epilog="Example: beckon replay history/ out/ --set policy.enabled=false")
@@ -175,15 +166,20 @@ def replay(
     config: Config = None,
     overrides: Overrides = None,
     until: Until = None,
+    as_json: AsJson = False,
 ) -> None:
     """Run history through the same code, event time as the only clock: same input, same output, no server."""
     settings = settings_of(config, overrides)
-    with told():
+    with told(), progress_of("replaying") as progress:
         from console.report import replayed
         from flows import replay as work
 
-        done = work.run(settings, in_dir, out_dir, until_ts=None if until is None else millis(until))
-    print(f"{replayed(done)}; written into {out_dir}")
+        until_ts = None if until is None else millis(until)
+        done = work.run(settings, in_dir, out_dir, until_ts=until_ts, progress=progress)
+    if as_json:
+        say_json(done)
+    else:
+        print(f"{replayed(done)}; written into {out_dir}")
 
 
 @app.command(epilog="Example: beckon profile u1 --json")
@@ -191,13 +187,11 @@ def profile(
     user: User,
     config: Config = None,
     overrides: Overrides = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what is known about one user."""
     settings = settings_of(config, overrides)
     with told():
-        import msgspec
-
         from console.customer import profile_lines
         from flows import profiles
 
@@ -206,7 +200,7 @@ def profile(
         print(f"beckon: no user {user!r} is known", file=sys.stderr)
         raise typer.Exit(FAILED)
     if as_json:
-        print(msgspec.json.encode(found).decode())
+        say_json(found)
     else:
         _print(profile_lines(found, settings.input.currency))
 
@@ -220,6 +214,7 @@ def erase(
     config: Config = None,
     overrides: Overrides = None,
     confirmed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Forget one user for good: state, timers, unsent triggers; later events of this user are ignored."""
     settings = settings_of(config, overrides)
@@ -228,8 +223,11 @@ def erase(
     with told():
         from flows import erasure
 
-        erasure.request(settings, user)
-    print("erasure requested; it happens when the running service reads the request")
+        event_id = erasure.request(settings, user)
+    if as_json:
+        say_json({"requested": True, "event_id": event_id})
+    else:
+        print("erasure requested; it happens when the running service reads the request")
 
 
 @app.command(epilog="Example: beckon rebuild --config shop.yaml")
@@ -240,27 +238,38 @@ def rebuild(
         bool,
         typer.Option("--what-is-left", help="Also where topics no longer reach back to their beginning."),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """After a total loss of Redis: let the next `run` build the state again from the topics, saying nothing twice."""
     settings = settings_of(config, overrides)
-    with told():
+    with told(), progress_of("looking at the topics") as progress:
+        from console.report import rebuild_lines
         from flows import service
 
-        _print(service.rebuild(settings, what_is_left=what_is_left))
+        found = service.rebuild(settings, what_is_left=what_is_left, progress=progress)
+    if as_json:
+        say_json(found)
+    else:
+        _print(rebuild_lines(found))
 
 
 app.command(epilog=fit.EXAMPLE)(fit.fit)
 
 
 @topics_app.command(epilog="Example: beckon topics create --config shop.yaml")
-def create(config: Config = None, overrides: Overrides = None) -> None:
+def create(config: Config = None, overrides: Overrides = None, as_json: AsJson = False) -> None:
     """Create the topics that are missing; say what is there and what differs."""
     settings = settings_of(config, overrides)
     with told():
         from flows import topics
 
-        for line in topics.create(settings):
-            print(line)
+        for each in topics.create(settings):
+            if as_json:
+                say_json(each)
+            else:
+                print(
+                    f"{each.topic}: {'created' if each.created else 'exists'} with {each.partitions} partitions"
+                )
         wrong = topics.problems(settings, {})
     for problem in wrong:
         print(f"beckon: {problem}", file=sys.stderr)
@@ -268,7 +277,7 @@ def create(config: Config = None, overrides: Overrides = None) -> None:
 
 
 def _say_once(line: str) -> Callable[[], None]:
-    said = iter((line,))
+    said = iter((line,) if line else ())
     return lambda: _print(said)
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
+import msgspec
 import typer
 
 from state.calendar import Duration
@@ -81,6 +82,12 @@ Until = Annotated[
     datetime | None,
     typer.Option("--until", parser=moment, metavar="TIME", help="RFC 3339; read no further."),
 ]
+
+AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON object a line.")]
+
+
+def say_json(value: object) -> None:
+    print(msgspec.json.encode(value).decode(), flush=True)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,9 @@ from config.load import redacted_url
 from config.settings import Settings
 from connectors import metrics
 from console.live import Tally
+from flows.rebuild import Permitted, utc
 from flows.replay import Summary
+from flows.shop import Shown
 
 
 def start_lines(settings: Settings, workers: int) -> Iterator[str]:
@@ -56,6 +58,27 @@ def replayed(done: Summary) -> str:
         (done.dead_letters, "dead letter"),
     )
     return ", ".join(_count(number, noun) for number, noun in counts)
+
+
+def rebuild_lines(found: Permitted) -> Iterator[str]:
+    """What is read again by the next run, and what cannot be."""
+    yield from (f"missing: {each}" for each in found.missing)
+    yield "to be read again, transaction markers included:"
+    for each in found.amounts:
+        since = "" if each.since is None else f"  since {utc(each.since)}"
+        yield f"  {each.topic:<24} {each.records:>12,}{since}"
+    yield f"  {'together':<24} {sum(each.records for each in found.amounts):>12,}"
+    yield f"{found.shards} shards may be built again: start `beckon run`"
+
+
+def demo_lines(done: Shown) -> Iterator[str]:
+    """What the demo shop wrote, and how fast that went once it had reached the present."""
+    yield f"{done.events:,} events written in {done.seconds:.1f} s"
+    if done.live_per_second is not None:
+        slow = (
+            " (as fast as this machine makes them: ask for less, or start a second shop)" if done.slow else ""
+        )
+        yield f"live, of late: {done.live_per_second:,.1f} events/s{slow}"
 
 
 def state_of(settings: Settings) -> str:

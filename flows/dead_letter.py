@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from connectors import metrics
 from connectors.codec import Rejected
+from connectors.dead_letters import CUT
 from connectors.envelope import Headers, Record, dead_letter, dead_letter_line
 from connectors.log import Lane
 
@@ -53,6 +54,6 @@ def _cut(key: bytes | None, value: bytes, headers: Headers) -> Record:
     if size + len(value) <= DEAD_LETTER_BYTES:
         return key, value, headers
     metrics.LIMIT_HITS.labels(limit="dead_letter_bytes").inc()
-    said = ("beckon.cut", f"key {size}, value {len(value)}".encode())
+    said = (CUT, f"key {size}, value {len(value)}".encode())
     key = key and key[:DEAD_LETTER_BYTES]
     return key, value[: DEAD_LETTER_BYTES - len(key or b"")], [*headers, said]

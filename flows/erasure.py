@@ -18,9 +18,10 @@ from flows.assemble import wall_ms
 _DELIVERY_SECONDS = 15.0
 
 
-def request(settings: Settings, user_id: str) -> None:
-    """Write `erase_requested`; the running service, or the next one to run, does the rest."""
-    event = {"event_id": str(uuid.uuid4()), "type": "erase_requested", "ts": wall_ms(), "user_id": user_id}
+def request(settings: Settings, user_id: str) -> str:
+    """Write `erase_requested`, and answer with its event id; the running service, or the next one, does the rest."""
+    event_id = str(uuid.uuid4())
+    event = {"event_id": event_id, "type": "erase_requested", "ts": wall_ms(), "user_id": user_id}
     value = msgspec.json.encode(event)
     name = settings.kafka.topics.customers
     if settings.source.kind == "kafka":
@@ -29,7 +30,7 @@ def request(settings: Settings, user_id: str) -> None:
         producer.produce(name, value, user_id)
         if producer.flush(_DELIVERY_SECONDS):
             raise LogError("no Kafka broker took the request: nothing was erased, try again")
-        return
+        return event_id
     topic = FileTopic(Path(settings.files.directory), name, settings.files.partitions)
     path = topic.path(partition(user_id.encode(), settings.files.partitions))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,3 +40,4 @@ def request(settings: Settings, user_id: str) -> None:
         os.write(file, value + b"\n")
     finally:
         os.close(file)
+    return event_id

@@ -51,18 +51,38 @@ class Found(Struct):
     cut: list[str]
 
 
+class Amount(Struct, frozen=True):
+    """What there is to read again of a topic, transaction markers included; `since`: its oldest record, epoch ms."""
+
+    topic: str
+    records: int
+    since: int | None
+
+
+class Permitted(Struct):
+    """`missing`: in words, what the topics no longer hold."""
+
+    shards: int
+    missing: list[str]
+    amounts: list[Amount]
+
+
 def run(
-    settings: Settings, store: Store, new_owner: Callable[[], str], *, what_is_left: bool
-) -> Iterator[str]:
-    """Permit it, or raise CannotRebuild with all reasons; lines for the operator."""
+    settings: Settings,
+    store: Store,
+    new_owner: Callable[[], str],
+    *,
+    what_is_left: bool,
+    progress: Callable[[int, int], None],
+) -> Permitted:
+    """Permit it, or raise CannotRebuild with all reasons."""
     if settings.source.kind != "kafka":
         raise CannotRebuild(["it is for Kafka; history in files is read by `beckon replay`"])
-    found, reasons = _look(settings, store)
+    found, reasons = _look(settings, store, progress)
     if found.cut and not what_is_left:
         reasons += [*found.cut, "to go on with what is left all the same: beckon rebuild --what-is-left"]
     if reasons:
         raise CannotRebuild(reasons)
-    yield from (f"missing: {each}" for each in found.cut)
     brokers = brokers_of(settings)
     names = sources_of(settings)
     shards = brokers.partitions()[names["letters"]]
@@ -70,11 +90,11 @@ def run(
     store.record(startup.origin_of(settings, brokers))
     for shard in range(shards):
         _permit(store, shard, new_owner(), found.extents[names[JOURNAL], shard].begin)
-    yield from _amount(names, found)
-    yield f"{shards} shards may be built again: start `beckon run`"
+        progress(len(found.extents) + shard + 1, len(found.extents) + shards)
+    return Permitted(shards, found.cut, list(_amounts(names, found)))
 
 
-def _look(settings: Settings, store: Store) -> tuple[Found, list[str]]:
+def _look(settings: Settings, store: Store, progress: Callable[[int, int], None]) -> tuple[Found, list[str]]:
     """What there is to read, and what forbids to begin."""
     found = Found({}, {}, [])
     reasons = [*store.dangers(), *startup.misfits(settings, store.recorded())]
@@ -96,7 +116,7 @@ def _look(settings: Settings, store: Store) -> tuple[Found, list[str]]:
     names, existing = sources_of(settings), brokers.partitions()
     found.extents = brokers.extents((name, p) for name in names.values() for p in range(existing[name]))
     reasons += _shortened(brokers.group_offsets(group, found.extents), found.extents)
-    found.first_ms = brokers.first_records_ms(found.extents)
+    found.first_ms = brokers.first_records_ms(found.extents, progress)
     found.cut = list(_cuts(brokers, names, found))
     return found, reasons
 
@@ -118,7 +138,7 @@ def _cuts(brokers: Brokers, names: Mapping[str, str], found: Found) -> Iterator[
         if extent.begin == 0:
             continue
         first = found.first_ms.get(place)
-        since = "and nothing is left" if first is None else f"written {_utc(first)}"
+        since = "and nothing is left" if first is None else f"written {utc(first)}"
         yield (
             f"topic {place[0]}, partition {place[1]} begins at offset {extent.begin}, {since}: "
             f"{_FOLLOWS[roles[place[0]]]}"
@@ -137,18 +157,13 @@ def _permit(store: Store, shard: int, owner: str, scan_from: int) -> None:
         )
 
 
-def _amount(names: Mapping[str, str], found: Found) -> Iterator[str]:
+def _amounts(names: Mapping[str, str], found: Found) -> Iterator[Amount]:
     """How much, and since when: an operator sees here whether a topic is the one it was."""
-    yield "to be read again, transaction markers included:"
-    total = 0
     for name in names.values():
         extents = [extent for place, extent in found.extents.items() if place[0] == name]
-        since = [ms for place, ms in found.first_ms.items() if place[0] == name]
-        records = sum(extent.end - extent.begin for extent in extents)
-        total += records
-        yield f"  {name:<24} {records:>12,}{f'  since {_utc(min(since))}' if since else ''}"
-    yield f"  {'together':<24} {total:>12,}"
+        since = min((ms for place, ms in found.first_ms.items() if place[0] == name), default=None)
+        yield Amount(name, sum(extent.end - extent.begin for extent in extents), since)
 
 
-def _utc(ms: int) -> str:
+def utc(ms: int) -> str:
     return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

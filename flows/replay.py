@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from state.profile import profile
 from state.user import unpack
 from triggers.trigger import Decision
 
+_ROUNDS_A_LOOK = 16
 OUTPUTS = ("triggers", "decisions", "dead_letters", "profiles")
 
 
@@ -40,15 +42,17 @@ def run(
     *,
     until_ts: int | None = None,
     on_decision: Callable[[Decision], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
     """Read every input topic of `in_dir` to its end, or to `until_ts`; write the four outputs into `out_dir`.
+
+    `progress` is told how many bytes are read, of how many.
 
     One shard, so that everything happens in one order: by event time, then topic, partition, offset.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     for name in OUTPUTS:
         (out_dir / f"{name}.jsonl").unlink(missing_ok=True)
-    choices = Choices(should_stop=lambda: False, closed=True, on_decision=on_decision, until_ts=until_ts)
     engine = settings.engine
     source = FileLog(
         in_dir,
@@ -60,6 +64,15 @@ def run(
         closed=True,
         together=True,
     )
+    asked = iter(range(sys.maxsize))
+
+    def should_stop() -> bool:
+        """Asked once a round, and never yes; so here it is seen how far we are."""
+        if progress is not None and next(asked) % _ROUNDS_A_LOOK == 0:
+            progress(*source.progress())
+        return False
+
+    choices = Choices(should_stop=should_stop, closed=True, on_decision=on_decision, until_ts=until_ts)
     ledger = MemoryLedger(engine.watchers_per_sku, engine.audience_users)
     publisher = FilePublisher(out_dir, {role: role for role in assemble.OUTPUTS}, partitions=1)
     station = assemble.station_of(settings, source, ledger, publisher, choices)

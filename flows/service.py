@@ -6,7 +6,8 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -115,12 +116,15 @@ def _check(settings: Settings, redis_url: str) -> None:
         ledger.close()
 
 
-def rebuild(settings: Settings, *, what_is_left: bool) -> Iterator[str]:
-    """Permit every shard to be built again; lines for the operator."""
+def rebuild(
+    settings: Settings, *, what_is_left: bool, progress: Callable[[int, int], None]
+) -> work.Permitted:
+    """Permit every shard to be built again."""
     with contextlib.ExitStack() as stack:
         ledger = assemble.ledger_of(settings, _redis_url(settings, stack))
         stack.callback(ledger.close)
-        yield from work.run(settings, ledger, lambda: secrets.token_hex(8), what_is_left=what_is_left)
+        new_owner = partial(secrets.token_hex, 8)
+        return work.run(settings, ledger, new_owner, what_is_left=what_is_left, progress=progress)
 
 
 def _member_name(settings: Settings, stack: contextlib.ExitStack) -> str:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -27,6 +28,9 @@ from flows.assemble import input_topics, wall_ms
 from flows.stop import Stop
 
 _SLEEP_LIMIT_MS = 50
+_LOOK_EVERY = 256
+_LATELY_SECONDS = 30
+_BEHIND_MS = 2000  # what is written live is dated now; later than this it was made too slowly
 _FLUSH_SECONDS = 10.0
 _PAST_SECONDS = 30.0
 _TAIL = 20
@@ -44,8 +48,19 @@ class Inputs(Protocol):
     def close(self) -> None: ...
 
 
-def run(settings: Settings, rate: float | None, duration_ms: int | None, on_live: Callable[[], None]) -> int:
-    """Write until told to stop or `duration_ms` is over; the number of records written.
+class Shown(msgspec.Struct, frozen=True):
+    """What was written. `live_per_second`: in the last half minute, once it was live; `slow`: it fell behind."""
+
+    events: int
+    seconds: float
+    live_per_second: float | None
+    slow: bool
+
+
+def run(
+    settings: Settings, rate: float | None, duration_ms: int | None, on_live: Callable[[], None]
+) -> Shown:
+    """Write until told to stop or `duration_ms` is over.
 
     `on_live` is called, again and again, when all that was due is written and the shop waits for the clock.
     """
@@ -54,7 +69,7 @@ def run(settings: Settings, rate: float | None, duration_ms: int | None, on_live
         return _write(settings, rate, stop, on_live)
 
 
-def _write(settings: Settings, rate: float | None, should_stop: Stop, on_live: Callable[[], None]) -> int:
+def _write(settings: Settings, rate: float | None, should_stop: Stop, on_live: Callable[[], None]) -> Shown:
     demo = settings.demo
     inputs = _inputs(settings)
     now = wall_ms()
@@ -65,20 +80,48 @@ def _write(settings: Settings, rate: float | None, should_stop: Stop, on_live: C
     shop = DemoShop(
         demo.seed, demo.shoppers, start, live_at=pace.live_at, rate=rate or demo.rate, history=not known
     )
-    written = 0
+    tally = _Tally(pace)
     try:
         for record in shop.events():
-            while (wait := pace.wait_ms(record.ts, wall_ms())) > 0:
+            while (wait := pace.wait_ms(record.ts, wall_ms())) > 0 and not should_stop():
                 inputs.flush()
                 on_live()
-                if should_stop():
-                    return written
+                tally.look()
                 time.sleep(min(wait, _SLEEP_LIMIT_MS) / 1000)
+            looks = tally.events % _LOOK_EVERY == 0  # who asks for more than we can write never waits
+            if looks:
+                inputs.flush()
+                tally.look()
+            if wait > 0 or (looks and should_stop()):
+                break
             inputs.write(record.topic, record.key, record.value)
-            written += 1
+            tally.events, tally.last_ts = tally.events + 1, record.ts
     finally:
         inputs.close()
-    return written
+    return tally.shown()
+
+
+class _Tally:
+    """How much was written, and how fast of late, once event time has reached the wall clock."""
+
+    def __init__(self, pace: Pace) -> None:
+        self.events, self.last_ts = 0, pace.start_ts
+        self._pace = pace
+        self._began = time.monotonic()
+        self._seconds: deque[tuple[float, int]] = deque(maxlen=_LATELY_SECONDS)
+
+    def look(self) -> None:
+        """Once a second, how much there is by now."""
+        now = time.monotonic()
+        if wall_ms() >= self._pace.live_at and (not self._seconds or now - self._seconds[-1][0] >= 1):
+            self._seconds.append((now, self.events))
+
+    def shown(self) -> Shown:
+        now, rate = time.monotonic(), None
+        if self._seconds and now > self._seconds[0][0]:
+            rate = (self.events - self._seconds[0][1]) / (now - self._seconds[0][0])
+        slow = rate is not None and wall_ms() - self.last_ts > _BEHIND_MS
+        return Shown(self.events, now - self._began, rate, slow)
 
 
 @contextlib.contextmanager

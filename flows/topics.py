@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+from msgspec import Struct
+
 from config.settings import Settings
 from connectors.brokers import Brokers
 from connectors.co_partition import USER_KEYED
@@ -24,25 +26,33 @@ def names(settings: Settings) -> dict[str, str]:
     return found
 
 
-def create(settings: Settings) -> list[str]:
-    """Create missing topics; a line for each, also for those that exist."""
+class Made(Struct, frozen=True):
+    """A topic as it is now, and whether it was made just now."""
+
+    topic: str
+    partitions: int
+    created: bool
+
+
+def create(settings: Settings) -> list[Made]:
+    """Create missing topics; says so of each, also of those that exist."""
     brokers = brokers_of(settings)
     existing = brokers.partitions()
     kafka = settings.kafka
-    lines, made = [], set()
+    found: list[Made] = []
     for role, name in names(settings).items():
         if name in existing:
-            lines.append(f"{name}: exists with {existing[name]} partitions")
+            found.append(Made(name, existing[name], created=False))
             continue
         keep = settings.delivery.journal_retention
         own = {"retention.ms": str(int(keep))} if role == "journal" else {}
         brokers.create(name, kafka.partitions, kafka.replication_factor, own)
-        made.add(name)
-        lines.append(f"{name}: created with {kafka.partitions} partitions")
+        found.append(Made(name, kafka.partitions, created=True))
     deadline = time.monotonic() + _HEARD_SECONDS  # a broker hears of a topic a little after it was created
+    made = {each.topic for each in found}
     while not made <= brokers.partitions().keys() and time.monotonic() < deadline:
         time.sleep(_PAUSE_SECONDS)
-    return lines
+    return found
 
 
 def problems(settings: Settings, recorded: Mapping[str, str]) -> list[str]:

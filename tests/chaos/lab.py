@@ -95,7 +95,7 @@ class Lab:
             seed=seed,
             settings=chosen,
             through=through or {},
-            tell=_say_point,
+            tell=say_point,
             users_per_second=users_per_second,
         ) as stage:
             yield stage
@@ -123,7 +123,7 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _say_point(point: Point) -> None:
+def say_point(point: Point) -> None:
     took = "       " if point.recovery_seconds is None else f"{point.recovery_seconds:5.2f} s"
     trouble = f"  TROUBLE {point.trouble}" if point.trouble else ""
     say(f"row {point.row:>3}  seed {point.seed}  {took}  {point.what}{trouble}")

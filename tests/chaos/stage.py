@@ -25,7 +25,7 @@ from tests.chaos.standstill import Standstill
 from tests.chaos.stories import DELAYS
 from tests.chaos.verifier import Topics
 from tests.chaos.worker import Worker, last_words
-from tests.chaos.workload import Workload
+from tests.chaos.workload import LIFE_SECONDS, Workload
 from tests.integration.installation import merged
 from tests.integration.shop import KafkaShop
 from tests.servers.kafka import KafkaServer
@@ -53,6 +53,7 @@ class Stage:
         through: Mapping[str, Any],
         tell: Callable[[Point], None],
         users_per_second: float = 15.0,
+        life_seconds: float = LIFE_SECONDS,
     ) -> None:
         """`through`: settings for beckon alone, where it goes through a proxy and we do not."""
         self.row, self.seed, self.rng = row, seed, random.Random(seed)
@@ -73,6 +74,7 @@ class Stage:
             partitions=PARTITIONS,
             seed=seed,
             users_per_second=users_per_second,
+            life_seconds=life_seconds,
         )
 
     def __enter__(self) -> Self:

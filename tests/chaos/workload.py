@@ -17,7 +17,7 @@ from connectors.murmur2 import partition
 from tests.chaos.stories import LONGEST, stories
 
 _DELIVERY_SECONDS = 60.0
-_LIFE_SECONDS = 900.0
+LIFE_SECONDS = 900.0
 _BEYOND_SECONDS = LONGEST + 5.0
 
 
@@ -32,9 +32,11 @@ class Workload:
         partitions: int,
         seed: int,
         users_per_second: float,
+        life_seconds: float = LIFE_SECONDS,
     ) -> None:
+        """There are stories for `life_seconds`; then nothing more happens."""
         self._topics, self._partitions = topics, partitions
-        self._steps = stories(seed, _LIFE_SECONDS, users_per_second)
+        self._steps = stories(seed, life_seconds, users_per_second)
         self._offset = 0.0
         self._producer = Producer(
             {

@@ -1,8 +1,10 @@
 """Do the commands explain themselves, and end with the agreed codes, in words, when something is wrong?"""
 
 import json
-import socket
-from collections.abc import Iterator
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,11 +15,11 @@ from connectors.embedded_redis import EmbeddedRedisError
 from console.cli import app
 from console.options import arguments_of, told
 from state.ledger import LedgerError
-from tests.restored_logging import restored_logging
 
 COMMANDS = (
     "run",
     "check",
+    "doctor",
     "demo",
     "replay",
     "profile",
@@ -25,24 +27,10 @@ COMMANDS = (
     "erase",
     "rebuild",
     "topics create",
+    "dlq list",
+    "dlq redrive",
     "fit",
 )
-
-
-@pytest.fixture
-def beckon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[CliRunner]:
-    """The commands in an empty folder, on a wide terminal without colours."""
-    monkeypatch.chdir(tmp_path)
-    with restored_logging():
-        yield CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
-
-
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    """A port on which nobody answers, ours for the time of the test."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
 
 
 def test_help_lists_every_command(beckon: CliRunner) -> None:
@@ -85,6 +73,8 @@ def test_version(beckon: CliRunner) -> None:
         ["replay", ".", "out", "--until", "2026-09-21T14:13:20"],
         ["replay", ".", "out", "--until", "soon"],
         ["demo", "--rate", "0"],
+        ["dlq", "list", "--limit", "0"],
+        ["dlq", "redrive", "--mended", "no-such-file"],
     ],
 )
 def test_wrong_usage_ends_with_2(beckon: CliRunner, arguments: list[str]) -> None:
@@ -100,6 +90,7 @@ ARGUMENTS = {
     "explain": ["u1"],
     "erase": ["u1"],
     "fit": [".", "--out", "fitted.yaml"],
+    "dlq redrive": ["--all"],
 }
 
 
@@ -134,62 +125,30 @@ def test_a_wrong_variable_of_the_environment_is_an_error_too(
     assert "http.prot (BECKON__HTTP__PROT)" in beckon.invoke(app, ["check"]).stderr
 
 
-def test_check_finds_the_embedded_default_good(beckon: CliRunner, tmp_path: Path) -> None:
-    found = beckon.invoke(app, ["check"])
+@pytest.mark.parametrize(("shell", "first"), [("bash", "_beckon_completion"), ("zsh", "#compdef beckon")])
+def test_shells_complete_commands(beckon: CliRunner, shell: str, first: str) -> None:
+    script = beckon.invoke(app, [], prog_name="beckon", env={"_BECKON_COMPLETE": f"source_{shell}"})
+    asked = {"_BECKON_COMPLETE": f"complete_{shell}", "COMP_WORDS": "beckon dlq re", "COMP_CWORD": "2"}
+    answered = beckon.invoke(
+        app, [], prog_name="beckon", env={**asked, "_TYPER_COMPLETE_ARGS": "beckon dlq re"}
+    )
 
-    assert found.exit_code == 0, found.output
-    assert [line.split()[0] for line in found.stdout.splitlines()] == ["ok"] * 4
-    assert not list(tmp_path.iterdir()), "looking must change nothing"
-
-
-def test_check_shows_the_settings_in_force_without_secrets(
-    beckon: CliRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BECKON__REDIS__PASSWORD", "hunter2")
-
-    shown = beckon.invoke(app, ["check", "--settings", "--set", "app=shop-7"])
-
-    assert "app: shop-7" in shown.stdout
-    assert "hunter2" not in shown.output
+    assert script.stdout.startswith(first) or first in script.stdout
+    assert "redrive" in answered.stdout
 
 
-def test_check_tells_what_does_not_answer_and_what_helps(beckon: CliRunner, closed_port: int) -> None:
-    chosen = ["source=kafka", f"kafka.bootstrap_servers=127.0.0.1:{closed_port}"]
-    chosen += [f"redis.url=redis://127.0.0.1:{closed_port}/0"]
+def test_a_bar_is_shown_on_a_terminal_only() -> None:
+    """A pseudo-terminal and a pipe get the same answer; the bar is on standard error."""
+    script = "from console.progress import progress_of\nwith progress_of('work') as p: p(1, 2); p(2, 2)\nprint('done')"
+    main, terminal = pty.openpty()
+    on_terminal = subprocess.run(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=terminal, text=True, check=True
+    )
+    os.close(terminal)
+    on_pipe = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
-    found = beckon.invoke(app, ["check", *(part for each in chosen for part in ("--set", each))])
-
-    assert found.exit_code == 1
-    problems = [line for line in found.stdout.splitlines() if line.startswith("problem")]
-    assert [line.split()[1] for line in problems] == ["redis:", "kafka:"]
-    assert found.stdout.count("mend: ") == 2
-
-
-def test_check_tells_of_a_directory_that_cannot_be_used(beckon: CliRunner, tmp_path: Path) -> None:
-    (tmp_path / "var").write_text("a file")
-
-    found = beckon.invoke(app, ["check"])
-
-    assert found.exit_code == 1
-    assert "files.directory var/log" in found.stdout
-    assert "state.directory var/state" in found.stdout
-
-
-def test_check_tells_of_a_redis_that_forgets(beckon: CliRunner, redis_url: str) -> None:
-    import redis
-
-    chosen = ["check", "--set", f"redis.url={redis_url}"]
-    good = beckon.invoke(app, chosen)
-    with redis.Redis.from_url(redis_url) as client:
-        client.config_set("maxmemory-policy", "allkeys-lru")
-        try:
-            evicting = beckon.invoke(app, chosen)
-        finally:
-            client.config_set("maxmemory-policy", "noeviction")
-
-    assert good.exit_code == 0, good.output
-    assert evicting.exit_code == 1
-    assert "CONFIG SET maxmemory-policy noeviction" in evicting.stdout
+    assert b"work" in os.read(main, 10_000)
+    assert (on_terminal.stdout, on_pipe.stdout, on_pipe.stderr) == ("done\n", "done\n", "")
 
 
 def test_a_profile_nobody_can_be_asked_for_ends_with_1(beckon: CliRunner) -> None:
@@ -218,6 +177,14 @@ def test_replay_writes_what_would_have_happened(beckon: CliRunner, tmp_path: Pat
     done = beckon.invoke(app, ["replay", "in", "out", *chosen, "--until", "2026-09-22T14:13:20Z"])
 
     assert done.exit_code == 0, done.output
+    again = beckon.invoke(app, ["replay", "in", "out", *chosen, "--until", "2026-09-22T14:13:20Z", "--json"])
+    assert json.loads(again.stdout) == {
+        "events": 2,
+        "users": 1,
+        "triggers": 1,
+        "decisions": 1,
+        "dead_letters": 1,
+    }
     assert done.stdout == "2 records, 1 user, 1 trigger, 1 decision, 1 dead letter; written into out\n"
     trigger = json.loads((tmp_path / "out" / "triggers.jsonl").read_text())
     assert (trigger["subject"], trigger["time"]) == ("u1", "2026-09-21T15:13:20Z")
