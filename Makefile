@@ -72,7 +72,7 @@ $(VENV)/.run: $(VENV)/.python pyproject.toml requirements.lock
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-	@echo "installing the tools of the tests (34 more packages, about 125 MB, hashes checked)"
+	@echo "installing the tools of the tests (46 more packages, about 135 MB, hashes checked)"
 	@$(UV) --require-hashes -r requirements.lock \
 	    || $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@

@@ -18,6 +18,7 @@ from config.load import fold_of, load
 from config.settings import Settings
 from connectors.embedded_redis import EmbeddedRedis
 from connectors.http import StatusServer
+from connectors.http_access import Door
 from connectors.slot import Slot
 from flows import assemble, explain, observe, profiles, shop, startup, supervise
 from flows import rebuild as work
@@ -157,6 +158,7 @@ def _status_server(settings: Settings, station: Station, redis_url: str) -> Stat
         profile=lambda user_id: profiles.read_json(settings, redis_url, user_id),
         explain=lambda user_id, query: explain.read_json(settings, redis_url, user_id, query, station.plan),
         registry=REGISTRY,
+        door=Door(settings.http.token, on_loopback=settings.http.on_loopback),
     )
 
 

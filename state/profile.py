@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from state.activity import SESSIONS, VIEWS
 from state.calendar import WEEK, Days, iso
 from state.cart import Cart
@@ -11,6 +9,17 @@ from state.contact import Contact
 from state.folding import FoldParams
 from state.membership import Membership
 from state.predict import PredictParams, predict
+from state.profile_shape import (
+    ActivityProfile,
+    CartProfile,
+    LineProfile,
+    MembershipProfile,
+    PredictionsProfile,
+    Profile,
+    RfmProfile,
+    SentProfile,
+    Window,
+)
 from state.replies import CLICKED, DELIVERED, OPENED, Replies
 from state.rfm import WINDOWS_DAYS, Rfm
 from state.scores import scores_of, values_of
@@ -18,7 +27,7 @@ from state.segments import flags_of, group_of, segment_name
 from state.user import User
 
 
-def profile(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
+def profile(user: User, now: int, fold: FoldParams) -> Profile:
     """The profile at `now` (epoch ms) in the shape of interface.md section 7.
 
     Times are RFC 3339, money is minor units, windows are by the day numbers of `fold.days`. Segment and group are
@@ -45,13 +54,13 @@ def profile(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
     }
 
 
-def _rfm(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
-    rfm, windows = user.own_rfm or Rfm(), {}
+def _rfm(user: User, now: int, fold: FoldParams) -> RfmProfile:
+    rfm, windows = user.own_rfm or Rfm(), dict[str, Window]()
     days: Days = fold.days
     flags = flags_of(user, now, fold.segments, days)
     cuts = fold.segments.cuts_at(now)
     values = None if cuts is None else values_of(rfm, now, cuts, days)
-    scores = (None, None, None) if cuts is None or values is None else scores_of(values, cuts)
+    r, f, m = (None, None, None) if cuts is None or values is None else scores_of(values, cuts)
     for width in WINDOWS_DAYS:
         orders, net_amount = rfm.window(now, width, days)
         windows[f"{width}d"] = {"orders": orders, "net_amount": net_amount}
@@ -60,7 +69,7 @@ def _rfm(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
         "orders": rfm.orders,
         "net_amount": rfm.net_amount,
         "windows": windows,
-        "scores": dict(zip("rfm", scores, strict=True)),
+        "scores": {"r": r, "f": f, "m": m},
         "cuts_version": None if cuts is None else cuts.version,
         "flags": flags,
         "segment": segment_name(flags),
@@ -68,7 +77,7 @@ def _rfm(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
     }
 
 
-def _predictions(user: User, now: int, params: PredictParams) -> dict[str, Any]:
+def _predictions(user: User, now: int, params: PredictParams) -> PredictionsProfile:
     """`expected_value`: of an order to come. `next_order_at`: by then one is as probable as none."""
     found = predict(user, now, params, silence=8 * WEEK, orders=26 * WEEK)
     return {
@@ -81,7 +90,7 @@ def _predictions(user: User, now: int, params: PredictParams) -> dict[str, Any]:
     }
 
 
-def _activity(user: User, now: int, days: Days) -> dict[str, int]:
+def _activity(user: User, now: int, days: Days) -> ActivityProfile:
     activity = user.activity
     return {
         "views_7d": activity.in_days(VIEWS, now, 7, days),
@@ -92,25 +101,25 @@ def _activity(user: User, now: int, days: Days) -> dict[str, int]:
     }
 
 
-def _membership(user: User, now: int) -> dict[str, Any]:
+def _membership(user: User, now: int) -> MembershipProfile:
     """The tier as last found by tier_changed."""
     known = user.own_membership or Membership()
     points = known.own_points
     return {"tier": known.tier, "points": None if points is None else points.balance(now)}
 
 
-def _cart(user: User) -> dict[str, Any]:
+def _cart(user: User) -> CartProfile:
     cart = user.own_cart or Cart()
-    lines = [
+    lines: list[LineProfile] = [
         {"sku": sku, "quantity": line.quantity, "price": line.price, "added_at": iso(line.added_at)}
         for sku, line in cart.lines.items()
     ]
     return {"changed_at": _iso(cart.changed_at), "lines": lines}
 
 
-def _recent_triggers(contact: Contact, replies: Replies | None) -> list[dict[str, Any]]:
+def _recent_triggers(contact: Contact, replies: Replies | None) -> list[SentProfile]:
     """What was sent, the newest first; whether it was opened and clicked is null where nothing was heard of it."""
-    told = []
+    told: list[SentProfile] = []
     for sent in reversed(contact.sent):
         if sent.ghost:
             continue

@@ -1,5 +1,6 @@
 """Is the profile the documented shape, from real events, with null where nothing is known?"""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -221,7 +222,7 @@ def test_with_the_value_of_orders_fitted_it_is_that_of_the_repeat_ones_drawn_to_
         b=2.425753,
         spend=SpendParams(p=6.25, q=3.74, gamma=1544),
     )
-    told = profile(
+    told: Mapping[str, Any] = profile(
         after(*order(1, NOON - 70 * DAY, 9900), *order(2, NOON - 10 * DAY, 2235)),
         NOON,
         replace(AT_UTC, predict=cdnow),
