@@ -54,11 +54,11 @@ def access_notes(settings: Settings) -> Iterator[str]:
 
 def _redis_problems(redis: Redis) -> Iterator[Problem]:
     tls = redis.tls
-    chosen = [name for name in ("ca_file", "certificate_file", "key_file") if getattr(tls, name)]
+    chosen = [name for name in ("ca_location", "certificate_location", "key_location") if getattr(tls, name)]
     if chosen and not redis.url.startswith("rediss://"):
         message = "redis.url does not begin with rediss://, so nothing is encrypted and this is not used"
         yield Problem(f"redis.tls.{chosen[0]}", message, "write redis.url: rediss://host:port/0")
-    for name, other in (("certificate_file", "key_file"), ("key_file", "certificate_file")):
+    for name, other in (("certificate_location", "key_location"), ("key_location", "certificate_location")):
         if getattr(tls, name) and not getattr(tls, other):
             yield Problem(f"redis.tls.{name}", f"needs redis.tls.{other}, too", "a certificate has a key")
     if redis.username and _user_in(redis.url):

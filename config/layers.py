@@ -69,7 +69,7 @@ def read_environ(environ: Mapping[str, str], problems: list[Problem]) -> Branch:
         if not name.startswith(PREFIX):
             continue
         key, text = name, environ[name]
-        if name.endswith("_FILE"):
+        if name.endswith("_FILE") and not name.endswith("__FILE"):  # predict.file is a setting of its own
             key = name.removesuffix("_FILE")
             if key in environ:
                 problems.append(Problem(_path_of(key), f"{key} and {name} are both set", "keep one of them"))

@@ -62,9 +62,9 @@ class Kafka(Section, frozen=True):
 class Tls(Section, frozen=True):
     """Files: whom we believe (empty: whom the system believes), and who we are, where the other side asks for that."""
 
-    ca_file: str
-    certificate_file: str
-    key_file: str
+    ca_location: str
+    certificate_location: str
+    key_location: str
 
 
 class Redis(Section, frozen=True):

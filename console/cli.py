@@ -16,6 +16,7 @@ from console import explain, fit
 from console.options import (
     FAILED,
     WRONG_USAGE,
+    AsUser,
     Config,
     Overrides,
     Until,
@@ -129,8 +130,12 @@ def check(
     settings_shown: Annotated[
         bool, typer.Option("--settings", help="Also print all settings in force; secrets are hidden.")
     ] = False,
+    user: AsUser = "flow",
 ) -> None:
-    """Say whether configuration, Redis, brokers and topics are as `run` needs them; if not, what helps."""
+    """Say whether configuration, Redis, brokers and topics are as `run` needs them; if not, what helps.
+
+    With `--as reader` or `--as service`: whether this login may do what reading, or customer service, needs.
+    """
     settings = settings_of(config, overrides)
     from config.load import describe
     from console.check import findings_of
@@ -139,7 +144,7 @@ def check(
         print(describe(settings))
     good = True
     with told():
-        for finding in findings_of(settings):
+        for finding in findings_of(settings, user):
             print(finding, flush=True)
             good = good and finding.good
     raise typer.Exit(0 if good else FAILED)

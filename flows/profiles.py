@@ -12,8 +12,9 @@ import redis
 from config.load import fold_of
 from config.settings import Settings
 from connectors.murmur2 import partition
-from flows.assemble import redis_client, redis_ledger, wall_ms
+from flows.assemble import redis_ledger, wall_ms
 from flows.buyers import published_on
+from flows.redis_access import redis_client
 from state.profile import profile
 from state.profile_shape import Profile
 from state.redis_ledger import RedisLedger, StoreUnavailable

@@ -26,6 +26,7 @@ from flows.assemble import Choices
 from flows.census import Census
 from flows.lookout import Lookout
 from flows.realtime import graph, run_graph, tune_gc
+from flows.redis_access import redis_client
 from flows.rulebook import Written
 from flows.station import Station
 from flows.stop import Stop
@@ -164,7 +165,7 @@ def _status_server(settings: Settings, station: Station, redis_url: str) -> Stat
 
 def _census(settings: Settings, station: Station, redis_url: str) -> Census:
     return Census(
-        assemble.redis_client(settings, redis_url),  # its own: the flow's is for the flow's thread
+        redis_client(settings, redis_url),  # its own: the flow's is for the flow's thread
         settings.app,
         lambda: list(station.shards),
         fold_of(settings),

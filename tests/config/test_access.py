@@ -20,15 +20,15 @@ def notes(*overrides: str, **environ: str) -> list[str]:
     ("overrides", "path", "message"),
     [
         (
-            "redis={url: 'redis://store:6379', tls: {ca_file: ca.pem}}",
-            "redis.tls.ca_file",
+            "redis={url: 'redis://store:6379', tls: {ca_location: ca.pem}}",
+            "redis.tls.ca_location",
             "nothing is encrypted",
         ),
-        ("redis={tls: {ca_file: ca.pem}}", "redis.tls.ca_file", "nothing is encrypted"),
+        ("redis={tls: {ca_location: ca.pem}}", "redis.tls.ca_location", "nothing is encrypted"),
         (
-            "redis={url: 'rediss://store:6379', tls: {certificate_file: me.pem}}",
-            "redis.tls.certificate_file",
-            "needs redis.tls.key_file",
+            "redis={url: 'rediss://store:6379', tls: {certificate_location: me.pem}}",
+            "redis.tls.certificate_location",
+            "needs redis.tls.key_location",
         ),
         ("redis={url: 'redis://flow@store:6379', username: flow}", "redis.username", "names a user, too"),
     ],
