@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
+from config.access_checks import access_notes, access_problems
 from config.cap_checks import cap_notes
-from config.layers import PREFIX, Branch, has_password, is_secret, leaves, variable_of
 from config.policy_checks import policy_problems
 from config.problem import Problem
 from config.settings import Settings
@@ -37,6 +37,7 @@ def problems_of(settings: Settings) -> Iterator[Problem]:
     yield from _model_problems(settings)
     yield from policy_problems(settings.policy, settings.rules)
     yield from _fit_problems(settings)
+    yield from access_problems(settings)
     if settings.sink.kind != settings.source.kind:
         message = f"{settings.sink.kind} with source.kind {settings.source.kind} is not supported"
         yield Problem("sink.kind", message, f"write {settings.source.kind}, or leave it out")
@@ -57,29 +58,10 @@ def problems_of(settings: Settings) -> Iterator[Problem]:
         yield Problem("lifecycle.own_cycle", message, "one comes after the other: write them ascending")
 
 
-def secret_problems(tree: Branch) -> Iterator[Problem]:
-    """Secrets come from the environment: a file is shared and committed, an option is seen by `ps`."""
-    for path, leaf in leaves(tree):
-        if not leaf.text or leaf.origin.startswith(PREFIX):
-            continue
-        way_out = f"set {variable_of(path)} or {variable_of(path)}_FILE in the environment"
-        if is_secret(path):
-            yield Problem(path, "a secret must not be written here", way_out, leaf.origin)
-        elif path == "redis.url" and has_password(leaf.text):
-            way_out = (
-                f"leave it out of the address and set {variable_of('redis.password')} in the environment"
-            )
-            yield Problem(path, "a password must not be written here", way_out, leaf.origin)
-
-
 def notes_of(settings: Settings) -> Iterator[str]:
     """What is allowed but worth a second thought."""
-    http, kafka = settings.http, settings.kafka
-    if http.enabled and not (http.bind in _LOOPBACK or http.bind.startswith("127.")):
-        yield (
-            f"http.bind {http.bind}: profiles are readable by everyone who reaches port {http.port}; "
-            "put something with a login in front, or bind to 127.0.0.1"
-        )
+    kafka = settings.kafka
+    yield from access_notes(settings)
     uses_kafka = "kafka" in (settings.source.kind, settings.sink.kind)
     local = kafka.bootstrap_servers.startswith(("127.", *_LOOPBACK))
     if uses_kafka and kafka.replication_factor < 2 and not local:

@@ -20,6 +20,7 @@ PREFIX = "BECKON__"
 DEPTH_LIMIT = 12  # no setting is half as deep; an alias that contains itself is endless
 
 _OPTIONS = "kafka.options."  # below it a key has dots of its own, as librdkafka writes them
+_SECRETS = frozenset(("redis.password", "http.token"))
 _SECRET_OPTION = re.compile(r"password|passphrase|secret|key\.pem|oauthbearer\.config")
 _NULLS = ("null", "Null", "NULL", "~")
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -68,7 +69,7 @@ def read_environ(environ: Mapping[str, str], problems: list[Problem]) -> Branch:
         if not name.startswith(PREFIX):
             continue
         key, text = name, environ[name]
-        if name.endswith("_FILE"):
+        if name.endswith("_FILE") and not name.endswith("__FILE"):  # predict.file is a setting of its own
             key = name.removesuffix("_FILE")
             if key in environ:
                 problems.append(Problem(_path_of(key), f"{key} and {name} are both set", "keep one of them"))
@@ -143,12 +144,14 @@ def split(path: str) -> tuple[str, ...]:
 
 def is_secret(path: str) -> bool:
     """Is the value at this path never to be seen, nor to be written into a file of settings?"""
-    return path == "redis.password" or (path.startswith(_OPTIONS) and bool(_SECRET_OPTION.search(path)))
+    return path in _SECRETS or (path.startswith(_OPTIONS) and bool(_SECRET_OPTION.search(path)))
 
 
 def has_password(url: str) -> bool:
+    """Before the host, or in the query, where redis-py takes `password` and `ssl_password`."""
     try:
-        return bool(urlsplit(url).password)
+        parts = urlsplit(url)
+        return bool(parts.password) or "password=" in parts.query
     except ValueError:
         return "@" in url
 

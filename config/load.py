@@ -11,7 +11,8 @@ import msgspec
 import yaml
 from msgspec import Struct
 
-from config.checks import notes_of, problems_of, secret_problems
+from config.access_checks import secret_problems
+from config.checks import notes_of, problems_of
 from config.convert import INVALID, NO_SUCH_SETTING, convert, paths_of
 from config.layers import (
     Branch,
@@ -138,7 +139,9 @@ def shown(value: Any, path: str) -> Any:
 
 def redacted_url(url: str) -> str:
     """An address without its password."""
-    return re.sub(r"//[^/]*@", f"//{_HIDDEN}@", url) if has_password(url) else url
+    if not has_password(url):
+        return url
+    return re.sub(r"(password=)[^&#]*", rf"\1{_HIDDEN}", re.sub(r"//[^/]*@", f"//{_HIDDEN}@", url))
 
 
 def _defaults(problems: list[Problem]) -> Branch:

@@ -60,6 +60,14 @@ class Kafka(Section, frozen=True):
     options: dict[str, str | int | float | bool]
 
 
+class Tls(Section, frozen=True):
+    """Files: whom we believe (empty: whom the system believes), and who we are, where the other side asks for that."""
+
+    ca_location: str
+    certificate_location: str
+    key_location: str
+
+
 class Redis(Section, frozen=True):
     """`url` empty: an embedded server under `state.directory`. `watch_ttl`: who watches a SKU, and claims.
 
@@ -67,7 +75,9 @@ class Redis(Section, frozen=True):
     """
 
     url: str
+    username: str
     password: str
+    tls: Tls
     accepted_risks: tuple[Risk, ...]
     user_ttl: Duration
     watch_ttl: Duration
@@ -139,9 +149,17 @@ class Delivery(Section, frozen=True):
 
 
 class Http(Section, frozen=True):
+    """`token`: who asks about a user must have it; elsewhere than on loopback nobody is answered without."""
+
     enabled: bool
     bind: str
     port: Annotated[int, Meta(ge=0, le=65535)]
+    token: str
+
+    @property
+    def on_loopback(self) -> bool:
+        """Can only programs of this machine ask?"""
+        return self.bind in ("localhost", "::1") or self.bind.startswith("127.")
 
 
 class Logs(Section, frozen=True):

@@ -24,6 +24,7 @@ from connectors.log import LogError
 
 _ANSWER_SECONDS = 15.0
 _RETRY_SECONDS = 0.1
+_ERRORS_KEPT = 10
 _COORDINATOR_STARTS = (
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -45,19 +46,63 @@ class Brokers:
     """Questions to a cluster, each one round trip; raises LogError where it does not answer."""
 
     def __init__(
-        self, bootstrap_servers: str, options: Mapping[str, Any], answer_seconds: float = _ANSWER_SECONDS
+        self,
+        bootstrap_servers: str,
+        options: Mapping[str, Any],
+        answer_seconds: float = _ANSWER_SECONDS,
+        *,
+        group_id: str,
     ) -> None:
+        """`group_id`: ours; whoever reads without a group needs a name that rights on ours as a prefix cover."""
         self._config: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "log_level": 0, **options}
-        self._admin = AdminClient(self._config)
+        self._errors: list[KafkaError] = []
+        try:
+            self._admin = AdminClient(self._config | {"error_cb": self._note})
+        except KafkaException as error:
+            raise LogError(f"kafka.options: {error.args[0].str()}") from error
         self._seconds = answer_seconds
+        self._reader = f"{group_id}.extent"
 
     def partitions(self) -> dict[str, int]:
         """How many each topic has."""
         try:
             known = self._admin.list_topics(timeout=self._seconds).topics
         except KafkaException as error:
-            raise LogError(f"no Kafka broker answers: {error.args[0].str()}") from error
+            raise LogError(f"no Kafka broker answers: {self._why() or error.args[0].str()}") from error
         return {name: len(topic.partitions) for name, topic in known.items()}
+
+    def rights(self, names: Collection[str]) -> dict[str, frozenset[str]]:
+        """What we may do by topic, as `READ`; none on one of which we may not even know. Without what nobody knows of.
+
+        Brokers that keep no access lists tell all there is, or nothing, and then it is left out too.
+        """
+        asked = self._admin.describe_topics(
+            TopicCollection([*names]), include_authorized_operations=True, request_timeout=_ANSWER_SECONDS
+        )
+        found = {}
+        for name, each in asked.items():
+            try:
+                allowed = _answer(each).authorized_operations
+            except LogError as error:
+                if _code_of(error) == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                    found[name] = frozenset[str]()
+                elif _code_of(error) != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise
+                continue
+            if allowed:
+                found[name] = frozenset(operation.name for operation in allowed)
+        return found
+
+    def may_join(self, group_id: str) -> bool:
+        """Unless we are told that not, we may."""
+        asked = self._admin.describe_consumer_groups(
+            [group_id], include_authorized_operations=True, request_timeout=_ANSWER_SECONDS
+        )
+        try:
+            allowed = _answer(asked[group_id]).authorized_operations
+        except LogError as error:
+            return _code_of(error) != KafkaError.GROUP_AUTHORIZATION_FAILED
+        return not allowed or any(operation.name == "READ" for operation in allowed)
 
     def create(self, name: str, partitions: int, replication_factor: int, config: dict[str, str]) -> None:
         topic = NewTopic(name, partitions, replication_factor, config=config)
@@ -112,8 +157,7 @@ class Brokers:
             try:
                 return len(_answer(asked[group_id]).members)
             except LogError as error:
-                cause = error.__cause__
-                code = cause.args[0].code() if isinstance(cause, KafkaException) else None
+                code = _code_of(error)
                 if code == KafkaError.GROUP_ID_NOT_FOUND:
                     return 0
                 if code not in _COORDINATOR_STARTS or time.monotonic() > deadline:
@@ -135,7 +179,7 @@ class Brokers:
         total = len(waiting)
         found: dict[Place, int] = {}
         small = {"fetch.message.max.bytes": 1024, "queued.max.messages.kbytes": 64}  # one record is asked for
-        consumer = Consumer({**self._config, **small, "group.id": "extent", "enable.auto.commit": False})
+        consumer = Consumer({**self._config, **small, "group.id": self._reader, "enable.auto.commit": False})
         try:
             consumer.assign([TopicPartition(*place, extents[place].begin) for place in waiting])
             deadline = time.monotonic() + _ANSWER_SECONDS
@@ -155,6 +199,21 @@ class Brokers:
     def _offsets(self, places: list[TopicPartition], spec: OffsetSpec) -> dict[Place, int]:
         found = self._admin.list_offsets(dict.fromkeys(places, spec), request_timeout=_ANSWER_SECONDS)
         return {(place.topic, place.partition): _answer(each).offset for place, each in found.items()}
+
+    def _note(self, error: KafkaError) -> None:
+        """What the client is told of connections; the last few say enough."""
+        self._errors = [*self._errors[-_ERRORS_KEPT:], error]
+
+    def _why(self) -> str:
+        """Why no broker answers, if one has said so: a login refused, a certificate not believed."""
+        self._admin.poll(0)
+        told = [error.str() for error in self._errors if error.code() != KafkaError._ALL_BROKERS_DOWN]
+        return told[-1] if told else ""
+
+
+def _code_of(error: LogError) -> int | None:
+    cause = error.__cause__
+    return cause.args[0].code() if isinstance(cause, KafkaException) else None
 
 
 def _answer(each: Any) -> Any:

@@ -1,7 +1,8 @@
 """How do Prometheus, an orchestrator and a person ask a running beckon? Over a few read-only paths.
 
-`/metrics`, `/healthz` (does it get on?), `/readyz` (may it be relied on?), `/api/users/<id>` (a profile),
-`/api/users/<id>/explain?rule=&at=` (why and why not).
+`/metrics`, `/healthz` (does it get on?), `/readyz` (may it be relied on?), `/openapi.json` (what can be asked here),
+`/api/users/<id>` (a profile), `/api/users/<id>/explain?rule=&at=` (why and why not).
+What is below `/api/` is about people: who asks from elsewhere must have the token (`connectors/http_access.py`).
 Requests are not logged: their paths hold user ids.
 """
 
@@ -13,19 +14,22 @@ import socketserver
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from connectors import logs
+from connectors import logs, openapi
+from connectors.http_access import Door
 
 Check = Callable[[], tuple[bool, str]]
 """(is it so, why) in one line."""
 
+_API: Final = "/api/"
 _USERS: Final = "/api/users/"
 _EXPLAIN: Final = "explain"
 _JSON: Final = "application/json; charset=utf-8"
@@ -36,6 +40,22 @@ log = logs.get("http")
 
 class BadQuery(Exception):
     """The asker must ask otherwise; the text says how."""
+
+
+class Answer(NamedTuple):
+    """`challenge`: the WWW-Authenticate of a 401."""
+
+    status: HTTPStatus
+    content_type: str
+    body: bytes
+    challenge: str = ""
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode() + b"\n"
+
+
+_NO_SUCH_PATH: Final = Answer(HTTPStatus.NOT_FOUND, _JSON, _json({"error": "no such path"}))
 
 
 class StatusServer:
@@ -51,17 +71,19 @@ class StatusServer:
         profile: Callable[[str], bytes | None],
         explain: Callable[[str, Mapping[str, str]], bytes | None],
         registry: CollectorRegistry,
+        door: Door,
     ) -> None:
         """Listen on `bind`:`port` (0: any free port) at once; OSError where that is not to be had.
 
         `profile(user_id)`: the profile as JSON, None for a user nobody knows; likewise `explain(user_id, query)`,
-        which raises BadQuery.
+        which raises BadQuery. `door`: who may ask these two.
         """
         self._health = health
         self._ready = ready
         self._profile = profile
         self._explain = explain
         self._registry = registry
+        self._door = door
         try:
             self._server = (_Server6 if ":" in bind else _Server)(self, bind, port)
         except OSError as error:
@@ -87,39 +109,49 @@ class StatusServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def answer(self, target: str, accept: str) -> tuple[HTTPStatus, str, bytes]:
-        """(status, content type, body) for the target of a GET."""
+    def answer(self, target: str, headers: Message[str, str]) -> Answer:
+        """To a GET of `target`."""
         parts = urlsplit(target)
         path = parts.path
+        if path.startswith(_API):
+            refused = self._door.refusal(headers.get("Authorization", ""), headers.get("Host", ""))
+            if refused is not None:
+                return Answer(refused.status, _JSON, _json({"error": refused.why}), refused.challenge)
+            return self._about_people(path, parts.query)
         if path == "/metrics":
-            encode, content_type = choose_encoder(accept)
-            return HTTPStatus.OK, content_type, encode(self._registry)
+            encode, content_type = choose_encoder(headers.get("Accept", ""))
+            return Answer(HTTPStatus.OK, content_type, encode(self._registry))
         if path == "/healthz":
             return _status(self._health)
         if path == "/readyz":
             return _status(self._ready)
+        if path == "/openapi.json":
+            return Answer(HTTPStatus.OK, _JSON, openapi.document())
+        return _NO_SUCH_PATH
+
+    def _about_people(self, path: str, query: str) -> Answer:
         user_id, _, about = path.removeprefix(_USERS).partition("/")
         if (
             path.startswith(_USERS)
             and user_id
             and path in (_USERS + user_id, f"{_USERS}{user_id}/{_EXPLAIN}")
         ):
-            return self._user(user_id, dict(parse_qsl(parts.query)) if about else None)
-        return HTTPStatus.NOT_FOUND, _JSON, _json({"error": "no such path"})
+            return self._user(user_id, dict(parse_qsl(query)) if about else None)
+        return _NO_SUCH_PATH
 
-    def _user(self, quoted: str, explained: Mapping[str, str] | None) -> tuple[HTTPStatus, str, bytes]:
+    def _user(self, quoted: str, explained: Mapping[str, str] | None) -> Answer:
         """The profile, or the explanation that a query asks for."""
         try:
             user_id = unquote(quoted, errors="strict")
         except UnicodeDecodeError:
-            return HTTPStatus.BAD_REQUEST, _JSON, _json({"error": "the user id is not UTF-8"})
+            return Answer(HTTPStatus.BAD_REQUEST, _JSON, _json({"error": "the user id is not UTF-8"}))
         try:
             body = self._profile(user_id) if explained is None else self._explain(user_id, explained)
         except BadQuery as error:
-            return HTTPStatus.BAD_REQUEST, _JSON, _json({"error": str(error)})
+            return Answer(HTTPStatus.BAD_REQUEST, _JSON, _json({"error": str(error)}))
         if body is None:
-            return HTTPStatus.NOT_FOUND, _JSON, _json({"error": "no such user"})
-        return HTTPStatus.OK, _JSON, body
+            return Answer(HTTPStatus.NOT_FOUND, _JSON, _json({"error": "no such user"}))
+        return Answer(HTTPStatus.OK, _JSON, body)
 
 
 class _Request(BaseHTTPRequestHandler):
@@ -136,19 +168,21 @@ class _Request(BaseHTTPRequestHandler):
 
     def _answer(self, *, with_body: bool) -> None:
         try:
-            status, content_type, body = self.server.status.answer(self.path, self.headers.get("Accept", ""))
+            answer = self.server.status.answer(self.path, self.headers)
         except Exception as error:  # the store may be away; the asker hears so, and the server lives on
             log.exception("a request could not be answered", error=type(error).__name__)
-            status, content_type = HTTPStatus.SERVICE_UNAVAILABLE, _JSON
             body = _json({"error": f"cannot be answered now ({type(error).__name__})"})
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
+            answer = Answer(HTTPStatus.SERVICE_UNAVAILABLE, _JSON, body)
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        if answer.challenge:
+            self.send_header("WWW-Authenticate", answer.challenge)
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
         self.end_headers()
         if with_body:
-            self.wfile.write(body)
+            self.wfile.write(answer.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the base class
         """Nothing: see the module."""
@@ -175,11 +209,7 @@ class _Server6(_Server):
     address_family = socket.AF_INET6
 
 
-def _status(check: Check) -> tuple[HTTPStatus, str, bytes]:
+def _status(check: Check) -> Answer:
     good, why = check()
     status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
-    return status, _JSON, _json({"ok": good, "why": why})
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode() + b"\n"
+    return Answer(status, _JSON, _json({"ok": good, "why": why}))

@@ -28,10 +28,16 @@ _decode = msgspec.msgpack.Decoder(list[str]).decode
 
 
 class Journal:
-    """`limit`: so many ids may one scan find; above, memory would not hold what the scan is for."""
+    """`limit`: so many ids may one scan find; above, memory would not hold what the scan is for.
 
-    def __init__(self, topic: str, bootstrap_servers: str, limit: int, options: Mapping[str, Any]) -> None:
+    `group_id`: ours; nothing is ever committed under the name made of it, but brokers ask whether we may use it.
+    """
+
+    def __init__(
+        self, topic: str, bootstrap_servers: str, group_id: str, limit: int, options: Mapping[str, Any]
+    ) -> None:
         self._topic = topic
+        self._group = f"{group_id}.journal"
         self._limit = limit
         self._config: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, **options}
 
@@ -62,7 +68,7 @@ class Journal:
         consumer = Consumer(
             {
                 **self._config,
-                "group.id": "journal",  # required by the client; nothing is ever committed under it
+                "group.id": self._group,
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
                 "enable.partition.eof": True,

@@ -29,6 +29,14 @@ _KEY_SAMPLE = 256  # one record in this many chunks of a lane has its key checke
 _BREAKS_LIMIT, _BREAKS_WINDOW_SECONDS = 5, 300.0
 _PROOF_SECONDS = 0.15  # so often the broker is asked whether what was read to its end still is
 
+_HOPELESS = frozenset(
+    (
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+    )
+)
+
 log = structlog.get_logger("kafka")
 
 
@@ -48,6 +56,7 @@ class KafkaLog:
         self._topics = dict(topics)
         self._roles = {name: role for role, name in topics.items()}
         self._batch = batch_records
+        self.group_id = group_id
         self._assignment: Assignment | None = None
         self._sampled: dict[Lane, int] = {}
         self._end_told: dict[Lane, int] = {}
@@ -255,8 +264,8 @@ class KafkaLog:
             )
         elif error.fatal() or error.code() == KafkaError._FATAL:
             self._break(error)
-        elif error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise LogError(f"Kafka: {error.str()}")
+        elif error.code() in _HOPELESS:
+            raise LogError(f"Kafka, and waiting will not mend it: {error.name()}: {error.str()}")
         else:
             log.warning("broker trouble, waiting", error=error.name())
 

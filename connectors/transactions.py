@@ -68,7 +68,7 @@ class KafkaTransactions:
             "retry.backoff.ms": 5,  # the default of 100 ms shows in every transaction with offsets
             **options,
         }
-        self._journal = Journal(topics[JOURNAL], bootstrap_servers, scan_records, options)
+        self._journal = Journal(topics[JOURNAL], bootstrap_servers, source.group_id, scan_records, options)
         self._aside = Aside()
         self._failed: list[KafkaError] = []
         self._noted: dict[int, int] = {}
@@ -236,6 +236,15 @@ class KafkaTransactions:
             except KafkaException as error:
                 raise _unavailable(error) from error
         return producer
+
+
+def check_transactions(bootstrap_servers: str, name: str, options: Mapping[str, Any]) -> None:
+    """May we publish in transactions under names like this one? LogError or LogUnavailable if not. None is begun."""
+    config = {"bootstrap.servers": bootstrap_servers, "transactional.id": name, "log_level": 0, **options}
+    try:
+        Producer(config).init_transactions(_COMMIT_SECONDS)
+    except KafkaException as error:
+        raise _unavailable(error) from error
 
 
 def _unavailable(error: KafkaException) -> LogUnavailable | LogError:

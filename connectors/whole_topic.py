@@ -17,10 +17,13 @@ _SILENT_SECONDS = (
 
 
 def read_whole(
-    topic: str, bootstrap_servers: str, options: Mapping[str, Any], batch_records: int
+    topic: str, bootstrap_servers: str, options: Mapping[str, Any], batch_records: int, *, group_id: str
 ) -> Iterator[list[bytes | None]]:
-    """The values, in batches, those of each partition in order; nothing is committed, no group is joined."""
-    brokers = Brokers(bootstrap_servers, options)
+    """The values, in batches, those of each partition in order; nothing is committed, no group is joined.
+
+    `group_id`: ours, a name under which is needed to read.
+    """
+    brokers = Brokers(bootstrap_servers, options, group_id=group_id)
     partitions = brokers.partitions().get(topic)
     if partitions is None:
         raise LogError(f"there is no topic {topic}")
@@ -32,7 +35,7 @@ def read_whole(
         {
             "bootstrap.servers": bootstrap_servers,
             **options,
-            "group.id": "history",  # required by the client; nothing is ever committed under it
+            "group.id": f"{group_id}.history",  # required by the client; nothing is ever committed under it
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,

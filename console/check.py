@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Literal
 
 from msgspec import Struct
 
-from config.load import notes_of, redacted_url
+from config.load import notes_of
 from config.settings import Settings
 
-_ANSWER_SECONDS: Final = 5.0
+User = Literal["flow", "reader", "service"]
+"""Whose rights are looked at: as whom `run` goes, `profile` and `explain`, or customer service, which may erase too."""
 
 
 class Finding(Struct, frozen=True):
@@ -30,26 +31,29 @@ class Finding(Struct, frozen=True):
         )
 
 
-def findings_of(settings: Settings) -> Iterator[Finding]:
+def findings_of(settings: Settings, user: User = "flow") -> Iterator[Finding]:
     """One by one, as they are found: a server that does not answer takes seconds."""
+    from console import check_kafka, check_redis
+
     on = {name: params for name, params in settings.rules.items() if params.enabled}
     rules = [name if params.mode == "live" else f"{name} (in shadow)" for name, params in on.items()]
     yield Finding("configuration", True, f"{len(rules)} rules on: {', '.join(rules)}")
     for note in notes_of(settings):
         yield Finding("note", True, note)
-    yield from _store(settings)
+    if settings.state.kind == "redis" and settings.redis.url:
+        yield from check_redis.findings(settings, user)
+    else:
+        yield from _store(settings)
     kinds = {settings.source.kind, settings.sink.kind}
-    if "files" in kinds:
+    if "files" in kinds and user != "reader":
         yield _directory("files", "files.directory", settings.files.directory)
-    if "kafka" in kinds:
-        yield from _kafka(settings)
+    if "kafka" in kinds and user != "reader":
+        yield from check_kafka.findings(settings, user)
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
     if settings.state.kind == "memory":
         yield Finding("state", True, "in memory")
-    elif settings.redis.url:
-        yield from _redis(settings)
     else:
         yield _directory("state", "state.directory", settings.state.directory)
         yield _embedded_redis(settings)
@@ -63,71 +67,6 @@ def _embedded_redis(settings: Settings) -> Finding:
     except EmbeddedRedisError as error:
         return Finding("redis", False, str(error), "install redis-server, or set redis.url")
     return Finding("redis", True, f"embedded, {server.name} over {settings.state.directory}")
-
-
-def _redis(settings: Settings) -> Iterator[Finding]:
-    """Reachable, append only file on, nothing evicted: anything else loses state in silence."""
-    import redis
-
-    from flows.assemble import redis_client
-    from state.ledger import LedgerError
-    from state.redis_safety import dangers
-
-    address = redacted_url(settings.redis.url)
-    try:
-        with redis_client(settings, settings.redis.url) as client:
-            version = client.info("server").get("redis_version", "unknown")
-            found = list(dangers(client))
-    except LedgerError as error:
-        yield Finding("redis", False, f"{address}: {error}")
-        return
-    except (redis.RedisError, OSError, ValueError) as error:
-        mend = "start it: redis-server --appendonly yes --maxmemory-policy noeviction; or set redis.url"
-        yield Finding("redis", False, f"{address} does not answer: {error}", mend)
-        return
-    yield Finding("redis", True, f"{address}, version {version}")
-    for danger in found:
-        if danger.risk in settings.redis.accepted_risks:
-            yield Finding("note", True, f"{danger.text}; accepted by redis.accepted_risks")
-        else:
-            yield Finding("redis", False, danger.text, danger.mend)
-
-
-def _kafka(settings: Settings) -> Iterator[Finding]:
-    from connectors.brokers import Brokers
-    from connectors.log import LogError
-    from flows import topics
-
-    servers = settings.kafka.bootstrap_servers
-    try:
-        Brokers(servers, settings.kafka.options, answer_seconds=_ANSWER_SECONDS).partitions()
-    except LogError as error:
-        mend = "start a broker, or set kafka.bootstrap_servers"
-        yield Finding("kafka", False, f"{servers} does not answer: {error}", mend)
-        return
-    yield Finding("kafka", True, servers)
-    wrong = _topics(settings)
-    for problem in wrong:
-        yield Finding("topics", False, problem, "beckon topics create" if "do not exist" in problem else "")
-    if not wrong:
-        yield Finding("topics", True, f"all {len(topics.names(settings))} as needed")
-
-
-def _topics(settings: Settings) -> list[str]:
-    """What is wrong with them, by what the state was built from where that can be asked."""
-    from flows import startup, topics
-    from flows.assemble import ledger_of
-    from state.redis_ledger import StoreUnavailable
-
-    if settings.state.kind == "redis" and settings.redis.url:
-        ledger = ledger_of(settings, settings.redis.url)
-        try:
-            return startup.problems(settings, ledger)
-        except StoreUnavailable:
-            pass  # told already, with what helps
-        finally:
-            ledger.close()
-    return topics.problems(settings, {})
 
 
 def _directory(subject: str, setting: str, name: str) -> Finding:

@@ -64,7 +64,7 @@ def _state(settings: Settings, members: int) -> Iterator[Finding]:
     import redis
 
     from flows import profiles
-    from flows.assemble import redis_client
+    from flows.redis_access import redis_client
     from state.redis_ledger import StoreUnavailable
 
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from console.options import FAILED, AsJson, Config, Overrides, say_json, settings_of, told
+from console.options import FAILED, AsJson, AsUser, Config, Overrides, say_json, settings_of, told
 
 if TYPE_CHECKING:
     from console.check import Finding
@@ -22,9 +22,13 @@ def check(
     settings_shown: Annotated[
         bool, typer.Option("--settings", help="Also print all settings in force; secrets are hidden.")
     ] = False,
+    user: AsUser = "flow",
     as_json: AsJson = False,
 ) -> None:
-    """Say whether configuration, Redis, brokers and topics are as `run` needs them; if not, what helps."""
+    """Say whether configuration, Redis, brokers and topics are as `run` needs them; if not, what helps.
+
+    With `--as reader` or `--as service`: whether this login may do what reading, or customer service, needs.
+    """
     settings = settings_of(config, overrides)
     from config.load import describe
     from console.check import findings_of
@@ -32,7 +36,7 @@ def check(
     if settings_shown:
         print(describe(settings))
     with told():
-        problems = _told_of(findings_of(settings), as_json=as_json)
+        problems = _told_of(findings_of(settings, user), as_json=as_json)
     raise typer.Exit(FAILED if problems else 0)
 
 

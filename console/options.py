@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 import typer
@@ -78,6 +78,10 @@ def moment(text: str) -> datetime:
     return found
 
 
+AsUser = Annotated[
+    Literal["flow", "reader", "service"],
+    typer.Option("--as", help="Whose work is meant: the flow's, a reader's, customer service's."),
+]
 Until = Annotated[
     datetime | None,
     typer.Option("--until", parser=moment, metavar="TIME", help="RFC 3339; read no further."),

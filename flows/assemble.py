@@ -10,8 +10,6 @@ from pathlib import Path
 
 import redis
 from msgspec import Struct
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from config.settings import Settings
 from connectors.codec import Decoder
@@ -25,6 +23,7 @@ from flows.desk import Desk
 from flows.intake import Clock, Intake
 from flows.item_facts import ItemFacts
 from flows.outgoing import Outgoing
+from flows.redis_access import redis_client
 from flows.rulebook import Rulebook, Written
 from flows.shard import Shard
 from flows.station import Cadence, Station
@@ -39,7 +38,6 @@ from triggers.plan import Plan
 from triggers.trigger import Decision
 
 LINE_LIMIT = 16 * 1024 * 1024  # a longer line of a file log is cut in its dead letter; it bounds memory
-STORE_SECONDS = 5.0  # a store or a network that is silent for longer has failed
 OUTPUTS = ("letters", "triggers", "decisions", "dead_letters", "journal")
 
 
@@ -84,18 +82,6 @@ class Choices(Struct, frozen=True, kw_only=True):
     def event_time_only(self) -> bool:
         """Time is what the events say; the wall clock does not go on when they end."""
         return self.until_caught_up or self.closed
-
-
-def redis_client(settings: Settings, url: str) -> redis.Redis:
-    """One that gives up soon: who asks tells the operator, and decides whether to wait."""
-    password = settings.redis.password or None
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=STORE_SECONDS,
-        socket_connect_timeout=STORE_SECONDS,
-        retry=Retry(NoBackoff(), 1),  # at once, as for a connection that was closed while idle
-        **({"password": password} if password else {}),
-    )
 
 
 def redis_ledger(settings: Settings, client: redis.Redis) -> RedisLedger:

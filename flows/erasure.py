@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 
 import msgspec
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Producer
 
 from config.settings import Settings
 from connectors.files import FileTopic
@@ -27,9 +27,12 @@ def request(settings: Settings, user_id: str) -> str:
     if settings.source.kind == "kafka":
         options = {"bootstrap.servers": settings.kafka.bootstrap_servers, **settings.kafka.options}
         producer = Producer({**options, "partitioner": "murmur2_random", "enable.idempotence": True})
-        producer.produce(name, value, user_id)
-        if producer.flush(_DELIVERY_SECONDS):
-            raise LogError("no Kafka broker took the request: nothing was erased, try again")
+        refused: list[str] = []
+        producer.produce(name, value, user_id, on_delivery=lambda error, _: refused.append(_why(error)))
+        left = producer.flush(_DELIVERY_SECONDS)
+        if left or any(refused):
+            why = "".join(refused) or f"no answer within {_DELIVERY_SECONDS:.0f} s"
+            raise LogError(f"no Kafka broker took the request ({why}): nothing was erased, try again")
         return event_id
     topic = FileTopic(Path(settings.files.directory), name, settings.files.partitions)
     path = topic.path(partition(user_id.encode(), settings.files.partitions))
@@ -41,3 +44,7 @@ def request(settings: Settings, user_id: str) -> str:
     finally:
         os.close(file)
     return event_id
+
+
+def _why(error: KafkaError | None) -> str:
+    return "" if error is None else f"{error.name()}: {error.str()}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import redis
@@ -13,9 +12,11 @@ import redis
 from config.load import fold_of
 from config.settings import Settings
 from connectors.murmur2 import partition
-from flows.assemble import redis_client, redis_ledger, wall_ms
+from flows.assemble import redis_ledger, wall_ms
 from flows.buyers import published_on
+from flows.redis_access import redis_client
 from state.profile import profile
+from state.profile_shape import Profile
 from state.redis_ledger import RedisLedger, StoreUnavailable
 from state.scores import Publications
 from state.user import User, unpack
@@ -47,7 +48,7 @@ def ledger_beside(settings: Settings, url: str) -> Iterator[RedisLedger]:
         client.close()
 
 
-def read(settings: Settings, url: str, user_id: str) -> dict[str, Any] | None:
+def read(settings: Settings, url: str, user_id: str) -> Profile | None:
     """The profile as of now, of whoever the id is today; None for a user never seen, or erased."""
     with ledger_beside(settings, url) as ledger:
         user = living(ledger, user_id)
@@ -81,7 +82,7 @@ def published_for(ledger: RedisLedger, settings: Settings, user: User) -> Public
     return published_on(ledger, partition(user.user_id.encode(), int(ledger.recorded()["shards"])))
 
 
-def read_profile(settings: Settings, user_id: str) -> dict[str, Any] | None:
+def read_profile(settings: Settings, user_id: str) -> Profile | None:
     """For the command line: beside the running service, or from the configured Redis."""
     return read(settings, state_url(settings), user_id)
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from config.settings import Settings
 from connectors.brokers import Brokers, Extent, Place
-from flows import startup
+from flows import rights, startup
 from flows.startup import JOURNAL, sources_of
 from flows.topics import BEGIN_ANEW, brokers_of
 from state.ledger import Commit, Store
@@ -97,7 +97,7 @@ def run(
 def _look(settings: Settings, store: Store, progress: Callable[[int, int], None]) -> tuple[Found, list[str]]:
     """What there is to read, and what forbids to begin."""
     found = Found({}, {}, [])
-    reasons = [*store.dangers(), *startup.misfits(settings, store.recorded())]
+    reasons = [*store.dangers(), *(rights.problems(settings) or startup.misfits(settings, store.recorded()))]
     brokers, group = brokers_of(settings), settings.kafka.group_id
     members = brokers.group_members(group)
     if members:

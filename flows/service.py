@@ -19,6 +19,7 @@ from config.load import fold_of, load
 from config.settings import Settings
 from connectors.embedded_redis import EmbeddedRedis
 from connectors.http import StatusServer
+from connectors.http_access import Door
 from connectors.slot import Slot
 from flows import assemble, explain, observe, profiles, shop, startup, supervise
 from flows import rebuild as work
@@ -26,6 +27,7 @@ from flows.assemble import Choices
 from flows.census import Census
 from flows.lookout import Lookout
 from flows.realtime import graph, run_graph, tune_gc
+from flows.redis_access import redis_client
 from flows.rulebook import Written
 from flows.station import Station
 from flows.stop import Stop
@@ -165,12 +167,13 @@ def _status_server(settings: Settings, station: Station, redis_url: str) -> Stat
         profile=lambda user_id: profiles.read_json(settings, redis_url, user_id),
         explain=lambda user_id, query: explain.read_json(settings, redis_url, user_id, query, station.plan),
         registry=REGISTRY,
+        door=Door(settings.http.token, on_loopback=settings.http.on_loopback),
     )
 
 
 def _census(settings: Settings, station: Station, redis_url: str) -> Census:
     return Census(
-        assemble.redis_client(settings, redis_url),  # its own: the flow's is for the flow's thread
+        redis_client(settings, redis_url),  # its own: the flow's is for the flow's thread
         settings.app,
         lambda: list(station.shards),
         fold_of(settings),

@@ -19,7 +19,7 @@ from typing import Protocol
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from config.settings import Settings
+from config.settings import Kafka, Settings
 from connectors.demo_pace import Pace
 from connectors.demo_shop import DemoShop
 from connectors.files import FileTopic, FileWriter
@@ -196,7 +196,7 @@ class _KafkaInputs:
         self._names = input_topics(settings)
         common = {"bootstrap.servers": settings.kafka.bootstrap_servers, **settings.kafka.options}
         self._producer = Producer({**common, "partitioner": "murmur2_random", "linger.ms": 5})
-        self.last_ts = wall_ms() if self._is_used(common, settings.kafka.partitions) else None
+        self.last_ts = wall_ms() if self._is_used(common, settings.kafka) else None
 
     def write(self, role: str, key: str, value: bytes) -> None:
         while True:
@@ -212,10 +212,10 @@ class _KafkaInputs:
     def close(self) -> None:
         self._producer.flush(_FLUSH_SECONDS)
 
-    def _is_used(self, common: Mapping[str, object], partitions: int) -> bool:
-        consumer = Consumer({**common, "group.id": "beckon-demo"})
+    def _is_used(self, common: Mapping[str, object], kafka: Kafka) -> bool:
+        consumer = Consumer({**common, "group.id": f"{kafka.group_id}.demo"})
         try:
-            for part in range(partitions):
+            for part in range(kafka.partitions):
                 low, high = consumer.get_watermark_offsets(
                     TopicPartition(self._names["clickstream"], part), 10
                 )

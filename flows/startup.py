@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from config.settings import Settings
 from connectors.brokers import Brokers, Extent, Place
 from connectors.log import LogError
-from flows import topics
+from flows import rights, topics
 from flows.assemble import input_topics
 from flows.topics import BEGIN_ANEW, brokers_of
 from state.ledger import Opened, Store, shape_problems
@@ -42,6 +42,16 @@ def problems(settings: Settings, store: Store) -> list[str]:
     """What speaks against beginning on these topics with this state."""
     if settings.source.kind != "kafka":
         return []
+    try:
+        brokers_of(settings).partitions()  # of all questions the one whose failure says why nobody answers
+        # What we may not see cannot be asked about.
+        return rights.problems(settings) or topic_problems(settings, store)
+    except LogError as error:
+        return [str(error)]
+
+
+def topic_problems(settings: Settings, store: Store) -> list[str]:
+    """Of topics that we may read and write."""
     recorded = store.recorded()
     try:
         found = misfits(settings, recorded)

@@ -56,10 +56,17 @@ def create(settings: Settings) -> list[Made]:
 
 
 def problems(settings: Settings, recorded: Mapping[str, str]) -> list[str]:
-    """What is wrong with the topics, in words; empty if nothing. `recorded`: what the store knows of earlier starts."""
-    existing = brokers_of(settings).partitions()
+    """What is wrong with the topics, in words; empty if nothing. `recorded`: what the store knows of earlier starts.
+
+    What we may not see is a matter of rights (`flows/rights.py`), whether or not it is there.
+    """
+    brokers = brokers_of(settings)
+    existing = brokers.partitions()
     wanted = names(settings)
     missing = [name for name in wanted.values() if name not in existing]
+    if missing:
+        hidden = brokers.rights(missing)
+        missing = [name for name in missing if name not in hidden]
     found = [f"topics {', '.join(missing)} do not exist: run `beckon topics create`"] if missing else []
     shards = int(recorded.get("shards", existing.get(wanted["letters"], settings.kafka.partitions)))
     for role, name in wanted.items():
@@ -82,4 +89,5 @@ def problems(settings: Settings, recorded: Mapping[str, str]) -> list[str]:
 
 
 def brokers_of(settings: Settings) -> Brokers:
-    return Brokers(settings.kafka.bootstrap_servers, settings.kafka.options)
+    kafka = settings.kafka
+    return Brokers(kafka.bootstrap_servers, kafka.options, group_id=kafka.group_id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from state.activity import SESSIONS, VIEWS
 from state.calendar import WEEK, Days, iso
 from state.cart import Cart
@@ -12,6 +10,18 @@ from state.folding import FoldParams
 from state.lifecycle import Lifecycle, stage_of
 from state.membership import Membership
 from state.predict import Prediction, predict
+from state.profile_shape import (
+    ActivityProfile,
+    CartProfile,
+    LineProfile,
+    MembershipProfile,
+    PredictionsProfile,
+    Profile,
+    RfmProfile,
+    SentProfile,
+    StageProfile,
+    Window,
+)
 from state.replies import CLICKED, DELIVERED, OPENED, Replies
 from state.rfm import WINDOWS_DAYS, Rfm
 from state.scores import scores_of, values_of
@@ -21,7 +31,7 @@ from state.tiers import rank_of
 from state.user import User
 
 
-def profile(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
+def profile(user: User, now: int, fold: FoldParams) -> Profile:
     """The profile at `now` (epoch ms) in the shape of interface.md section 7.
 
     Times are RFC 3339, money is minor units, windows are by the day numbers of `fold.days`. Segment and group are
@@ -49,13 +59,13 @@ def profile(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
     }
 
 
-def _rfm(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
-    rfm, windows = user.own_rfm or Rfm(), {}
+def _rfm(user: User, now: int, fold: FoldParams) -> RfmProfile:
+    rfm, windows = user.own_rfm or Rfm(), dict[str, Window]()
     days: Days = fold.days
     flags = flags_of(user, now, fold.segments, days)
     cuts = fold.segments.cuts_at(now)
     values = None if cuts is None else values_of(rfm, now, cuts, days)
-    scores = (None, None, None) if cuts is None or values is None else scores_of(values, cuts)
+    r, f, m = (None, None, None) if cuts is None or values is None else scores_of(values, cuts)
     for width in WINDOWS_DAYS:
         orders, net_amount = rfm.window(now, width, days)
         windows[f"{width}d"] = {"orders": orders, "net_amount": net_amount}
@@ -64,7 +74,7 @@ def _rfm(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
         "orders": rfm.orders,
         "net_amount": rfm.net_amount,
         "windows": windows,
-        "scores": dict(zip("rfm", scores, strict=True)),
+        "scores": {"r": r, "f": f, "m": m},
         "cuts_version": None if cuts is None else cuts.version,
         "flags": flags,
         "segment": segment_name(flags),
@@ -72,7 +82,7 @@ def _rfm(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
     }
 
 
-def _predictions(found: Prediction | None) -> dict[str, Any]:
+def _predictions(found: Prediction | None) -> PredictionsProfile:
     """`expected_value`: of an order to come. `next_order_at`: by then one is as probable as none."""
     return {
         "p_no_purchase_8w": None if found is None else found.no_purchase,
@@ -84,7 +94,7 @@ def _predictions(found: Prediction | None) -> dict[str, Any]:
     }
 
 
-def _activity(user: User, now: int, days: Days) -> dict[str, int]:
+def _activity(user: User, now: int, days: Days) -> ActivityProfile:
     activity = user.activity
     return {
         "views_7d": activity.in_days(VIEWS, now, 7, days),
@@ -95,31 +105,31 @@ def _activity(user: User, now: int, days: Days) -> dict[str, int]:
     }
 
 
-def _lifecycle(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
+def _lifecycle(user: User, now: int, fold: FoldParams) -> StageProfile:
     """`since` is known of a stage that stage_changed has found; nobody has looked since then if it is another."""
     known, stage = user.own_lifecycle or Lifecycle(), stage_of(user, now, fold.lifecycle)
     return {"stage": stage, "since": _iso(known.since) if stage == known.stage else None}
 
 
-def _membership(user: User, now: int, fold: FoldParams) -> dict[str, Any]:
+def _membership(user: User, now: int, fold: FoldParams) -> MembershipProfile:
     known, terms = user.own_membership or Membership(), fold.membership
     rank, points = rank_of(user, terms, fold.days, now), known.own_points
     tier = None if rank is None else terms.tiers[rank].name
     return {"tier": tier, "points": None if points is None else points.balance(now)}
 
 
-def _cart(user: User) -> dict[str, Any]:
+def _cart(user: User) -> CartProfile:
     cart = user.own_cart or Cart()
-    lines = [
+    lines: list[LineProfile] = [
         {"sku": sku, "quantity": line.quantity, "price": line.price, "added_at": iso(line.added_at)}
         for sku, line in cart.lines.items()
     ]
     return {"changed_at": _iso(cart.changed_at), "lines": lines}
 
 
-def _recent_triggers(contact: Contact, replies: Replies | None) -> list[dict[str, Any]]:
+def _recent_triggers(contact: Contact, replies: Replies | None) -> list[SentProfile]:
     """What was sent, the newest first; whether it was opened and clicked is null where nothing was heard of it."""
-    told = []
+    told: list[SentProfile] = []
     for sent in reversed(contact.sent):
         if sent.ghost:
             continue

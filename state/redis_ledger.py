@@ -19,6 +19,7 @@ import redis
 from state.ledger import Blob, Commit, Entry, LedgerError, NewerLayout, Opened, shape_problems
 from state.redis_change import change_of
 from state.redis_guard import Guard, StoreUnavailable
+from state.redis_rights import missing
 from state.redis_safety import refused
 
 __all__ = ["RedisLedger", "StoreUnavailable"]
@@ -71,7 +72,11 @@ class RedisLedger:
 
     def dangers(self) -> list[str]:
         with Guard():
-            return refused(self._client, self._accepted_risks)
+            denied = missing(self._client, self._app, "run")
+            try:
+                return denied + refused(self._client, self._accepted_risks)
+            except LedgerError as error:
+                return [*denied, str(error)]
 
     def recorded(self) -> dict[str, str]:
         with Guard():

@@ -18,7 +18,9 @@ from tests.servers.kafka import KafkaServer, KafkaUnavailableError
 from tests.servers.redis import RedisServer
 
 _REQUIRE_ALL = os.environ.get("BECKON_REQUIRE_ALL") == "1"
-_SERVER_FIXTURES = frozenset({"kafka", "own_kafka", "redis_server", "redis_url"})
+_SERVER_FIXTURES = frozenset(
+    {"kafka", "own_kafka", "redis_server", "redis_url", "secured_kafka", "secured_redis"}
+)
 
 
 @pytest.fixture(scope="session")

@@ -93,7 +93,11 @@ def read_history(path: Path | None, settings: Settings, until: int | None = None
 def _of_kafka(settings: Settings) -> Iterator[list[bytes | None]]:
     kafka = settings.kafka
     return read_whole(
-        kafka.topics.orders, kafka.bootstrap_servers, kafka.options, settings.engine.batch_records
+        kafka.topics.orders,
+        kafka.bootstrap_servers,
+        kafka.options,
+        settings.engine.batch_records,
+        group_id=kafka.group_id,
     )
 
 

@@ -147,7 +147,8 @@ def test_what_is_allowed_but_dangerous_is_noted(override: str, word: str) -> Non
 
 
 def test_topics_in_one_copy_are_noted_where_brokers_are_elsewhere() -> None:
-    elsewhere = ("source=kafka", "kafka.bootstrap_servers=broker.shop:9092")
+    encrypted = "kafka.options={security.protocol: SSL}"
+    elsewhere = ("source=kafka", "kafka.bootstrap_servers=broker.shop:9092", encrypted)
     assert [n.split()[0] for n in notes_of(loaded(*elsewhere))] == ["kafka.replication_factor"]
     assert not list(notes_of(loaded(*elsewhere, "kafka.replication_factor=3")))
     assert not list(notes_of(loaded("source=kafka")))

@@ -9,7 +9,9 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from connectors.http import BadQuery, StatusServer
+from connectors.http_access import Door
 
+OPEN = Door("", on_loopback=True)
 PROFILES = {"u1": b'{"user_id":"u1"}', "王 芳": b'{"user_id":"fang"}'}
 
 
@@ -51,6 +53,7 @@ def server(shop: Shop) -> Iterator[StatusServer]:
         profile=shop.answer,
         explain=shop.explain,
         registry=registry,
+        door=OPEN,
     ) as server:
         yield server
 
@@ -187,6 +190,7 @@ def test_the_port_is_free_after_a_stop_and_taken_before(server: StatusServer) ->
             profile=PROFILES.get,
             explain=Shop().explain,
             registry=CollectorRegistry(),
+            door=OPEN,
         )
 
     server.stop()
@@ -213,5 +217,6 @@ def test_an_ipv6_address_can_be_bound() -> None:
         profile=PROFILES.get,
         explain=Shop().explain,
         registry=CollectorRegistry(),
+        door=OPEN,
     ) as server:
         assert ask(server, "/healthz", host="::1")[0] == 200

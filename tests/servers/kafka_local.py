@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -101,10 +102,12 @@ class LocalBroker:
         *,
         long_running: bool,
         proxied: tuple[int, int] | None = None,
+        over: Mapping[str, str] | None = None,
     ) -> None:
         """`long_running`: let the JVM compile well (benchmarks) instead of starting fast (tests).
 
-        `proxied`: the port of a second listener, and of the proxy through which its clients come.
+        `proxied`: the port of a second listener, and of the proxy through which its clients come. `over`: settings
+        that are laid over the usual ones.
         """
         self._directory = directory
         self._log = directory / "kafka.log"
@@ -116,7 +119,7 @@ class LocalBroker:
             controller=f"127.0.0.1:{free_port()}",
             log_dir=str(directory / "data"),
             proxied=None if proxied is None else (f"127.0.0.1:{proxied[0]}", f"127.0.0.1:{proxied[1]}"),
-        )
+        ) | dict(over or {})
 
     def start(self) -> None:
         if not (self._directory / "data").exists():

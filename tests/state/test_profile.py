@@ -1,5 +1,6 @@
 """Is the profile the documented shape, from real events, with null where nothing is known?"""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -170,7 +171,7 @@ def test_stage_and_tier_are_those_of_the_moment_also_where_no_rule_has_looked() 
     user.membership.tier, user.lifecycle.stage = "silver", "returned"
     user.lifecycle.since = NOON - 3 * DAY
 
-    def told(days: int) -> tuple[str, str, bool]:
+    def told(days: int) -> tuple[str | None, str | None, bool]:
         found = profile(user, NOON + days * DAY, AT_UTC)
         return found["membership"]["tier"], found["lifecycle"]["stage"], found["lifecycle"]["since"] is None
 
@@ -258,7 +259,7 @@ def test_with_the_value_of_orders_fitted_it_is_that_of_the_repeat_ones_drawn_to_
         b=2.425753,
         spend=SpendParams(p=6.25, q=3.74, gamma=1544),
     )
-    told = profile(
+    told: Mapping[str, Any] = profile(
         after(*order(1, NOON - 70 * DAY, 9900), *order(2, NOON - 10 * DAY, 2235)),
         NOON,
         replace(AT_UTC, predict=cdnow),
