@@ -1,10 +1,10 @@
-"""Which benchmark? `python -m benchmarks [pipeline|items|latency|patterns|core] [options]`: one of them, or all."""
+"""Which benchmark? `python -m benchmarks [NAME] [options]`: one of BENCHMARKS, or all of them."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import core, items, latency, patterns, pipeline
+from benchmarks import core, items, latency, memory, patterns, pipeline
 
 BENCHMARKS = {
     "pipeline": pipeline.main,
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "latency": latency.main,
     "patterns": patterns.main,
     "core": core.main,
+    "memory": memory.main,
 }
 
 
