@@ -1,4 +1,4 @@
-"""Which benchmark? `python -m benchmarks [pipeline|items|latency|patterns|core|peers] [options]`: one of them, or all.
+"""Which benchmark? `python -m benchmarks [NAME] [options]`: one of BENCHMARKS, or all of them.
 
 All of them without peers, which builds other engines from the registries first.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 import benchmarks.peers.__main__ as peers
-from benchmarks import core, items, latency, patterns, pipeline
+from benchmarks import core, items, latency, memory, patterns, pipeline
 
 BENCHMARKS = {
     "pipeline": pipeline.main,
@@ -16,6 +16,7 @@ BENCHMARKS = {
     "latency": latency.main,
     "patterns": patterns.main,
     "core": core.main,
+    "memory": memory.main,
 }
 
 

@@ -1,7 +1,7 @@
 """What does a cached user cost a process? Run by benchmarks.memory as a process of its own: `benchmarks.cached URL`.
 
-Users are read from Redis, then held as flows/shard.py holds them: unpacked, and as bytes. Prints one JSON object, bytes a user:
-by tracemalloc each by itself, and by what the process grows, with the allocator's own losses.
+Users are read from Redis, then held as flows/shard.py holds them: as bytes, and unpacked for an event. Prints one
+JSON object, bytes a user: by tracemalloc each by itself, and by what the process grows, with the allocator's losses.
 """
 
 from __future__ import annotations
@@ -9,21 +9,25 @@ from __future__ import annotations
 import gc
 import json
 import os
+import statistics
 import sys
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import redis
 
-from benchmarks.memory import middle
 from state.user import unpack
 
 _AT_LEAST = 40_000  # so many are held for the sake of RSS, if need be several times the same
 _AT_ONCE = 1_000
 
 Hold = Callable[[bytes], object]
+
+
+def middle(sizes: Sequence[int]) -> dict[str, float]:
+    return {"median": statistics.median(sizes), "mean": round(statistics.mean(sizes)), "users": len(sizes)}
 
 
 def copied(blob: bytes) -> bytes:
@@ -37,7 +41,8 @@ def load(url: str) -> list[tuple[str, bytes]]:
         for first in range(0, len(keys), _AT_ONCE):
             some = keys[first : first + _AT_ONCE]
             blobs = cast("list[bytes]", client.mget(some))
-            found += [(key.decode(), blob) for key, blob in zip(some, blobs, strict=True)]
+            names = [key.decode().partition(":u:")[2] for key in some]
+            found += zip(names, blobs, strict=True)
         return found
 
 
@@ -61,7 +66,7 @@ def by_tracing(users: list[tuple[str, bytes]], hold: Hold) -> dict[str, float]:
     tracemalloc.start()
     for key, blob in users:
         before = tracemalloc.get_traced_memory()[0]
-        held[f"{key}."] = hold(blob)
+        held[key[:1] + key[1:]] = hold(blob)  # a string of its own
         sizes.append(tracemalloc.get_traced_memory()[0] - before)
     tracemalloc.stop()
     return middle(sizes)

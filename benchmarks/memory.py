@@ -1,13 +1,13 @@
 """How much memory does a user cost, in Redis and in the process?
 
-`python -m benchmarks memory [DATA]` replays the data of real shops (tests/real_data; DATA, or BECKON_DATA, is their folder)
-through the shipped flow into a real Redis, every rule and setting at its default, and measures what it left:
+`python -m benchmarks memory [DATA]` replays the data of real shops (tests/real_data; DATA, or BECKON_DATA, is their
+folder) through the shipped flow into a real Redis, every rule and setting at its default, and measures what it left:
 
-- *packed*: bytes of a user's value; *key*: what MEMORY USAGE says of its key; *users*: used_memory that goes when all keys of
-  users are deleted, expiry included, by their number; *all*: used_memory of everything (timers, watchers, audiences,
-  items), by the number of users;
-- *live*: what an unpacked user allocates; *as bytes*: one that waits packed in the cache, which holds as many of these
-  as of those (flows/shard.py). Both with their id and their place in a dictionary; in brackets by RSS of a fresh process.
+- *packed*: bytes of a user's value; *key*: what MEMORY USAGE says of its key; *users*: used_memory that goes when all
+  keys of users are deleted, expiry included, by their number; *all*: used_memory of everything (timers, watchers,
+  audiences, items), by the number of users;
+- *cached*: one that waits packed in the process (flows/shard.py); *live*: what a user unpacked for an event allocates.
+  With their id and their place in a dictionary; in brackets by RSS of a fresh process.
 
 The typical user is the median of its shop: half of them cost less.
 """
@@ -17,17 +17,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import redis
 
 from benchmarks import workload
+from benchmarks.cached import middle
 from config.load import load
 from connectors.file_log import FileLog, FilePublisher
 from flows import assemble
@@ -119,7 +119,7 @@ def _replay(scratch: Path, url: str, currency: str) -> None:
 
 
 def _used(client: redis.Redis) -> int:
-    return int(cast("dict[str, Any]", client.info("memory"))["used_memory"])
+    return int(client.info("memory")["used_memory"])
 
 
 def _in_redis(client: redis.Redis, empty: int) -> dict[str, Any]:
@@ -144,23 +144,27 @@ def _in_redis(client: redis.Redis, empty: int) -> dict[str, Any]:
     }
 
 
-def middle(sizes: Sequence[int]) -> dict[str, float]:
-    return {"median": statistics.median(sizes), "mean": round(statistics.mean(sizes)), "users": len(sizes)}
-
-
 def _print(name: str, found: dict[str, Any]) -> None:
     stored, process = found["redis"], found["process"]
     key, live, waiting = stored["key"], process["live"], process["packed"]
     print(
         f"{name}: {key['users']:,} users\n"
-        f"  Redis    packed {_both(stored['packed'])}, key {_both(key)}, users {stored['users']:,}, all {stored['all']:,}\n"
-        f"  process  live {_both(live)} ({live['rss']:,}), as bytes {_both(waiting)} ({waiting['rss']:,})"
+        f"  Redis    packed {_both(stored['packed'])}, key {_both(key)}, "
+        f"users {stored['users']:,}, all {stored['all']:,}\n"
+        f"  process  cached {_both(waiting)} ({waiting['rss']:,}), live {_both(live)} ({live['rss']:,})"
     )
-    cached = (live["median"] + waiting["median"]) / 2
-    for what, size, bound in (("in Redis", key["median"], REDIS_BYTES), ("cached", cached, CACHED_BYTES)):
+    for what, (size, bound) in typical(found).items():
         print(
             f"  typical user {what}: {size:,.0f} bytes, {bound:,} {'kept' if size <= bound else 'NOT KEPT'}"
         )
+
+
+def typical(found: dict[str, Any]) -> dict[str, tuple[float, int]]:
+    """What the median user costs, and may cost at most."""
+    return {
+        "in Redis": (found["redis"]["key"]["median"], REDIS_BYTES),
+        "cached": (found["process"]["packed"]["median"], CACHED_BYTES),
+    }
 
 
 def _both(sizes: dict[str, float]) -> str:

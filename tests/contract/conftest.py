@@ -18,10 +18,13 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[Store]:
     if request.param == "memory":
         made = MemoryLedger(watchers_per_sku=3, audience_users=4)
     else:
-        client = redis.Redis.from_url(request.getfixturevalue("redis_url"))
-        made = RedisLedger(
-            client, "t", user_ttl_seconds=60, watch_ttl_seconds=60, watchers_per_sku=3, audience_users=4
-        )
+        made = redis_ledger(redis.Redis.from_url(request.getfixturevalue("redis_url")))
     made.prepare(4, 1)
     yield made
     made.close()
+
+
+def redis_ledger(client: redis.Redis) -> RedisLedger:
+    return RedisLedger(
+        client, "t", user_ttl_seconds=60, watch_ttl_seconds=60, watchers_per_sku=3, audience_users=4
+    )

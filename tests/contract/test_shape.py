@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
+import redis
 
 from state.ledger import Commit, Ledger, LedgerError, NewerLayout, Store
+from tests.contract.conftest import redis_ledger
 from tests.contract.test_ledger import commit_one
 
 
@@ -42,3 +46,28 @@ def test_a_shard_that_a_newer_release_has_owned_is_not_opened_by_an_older_one(le
     older.open(1, "old again")
     assert ledger.owners([0, 1]) == ["new", "old again"]
     older.abandon_commits()  # its connection goes back
+
+
+class Overtaken(redis.Redis):
+    """Between its first reading and what follows, another process does something."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    def get(self, name: Any) -> Any:
+        found = super().get(name)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return found
+
+
+def test_of_two_that_raise_the_layout_at_once_the_lower_one_does_not_win(redis_url: str) -> None:
+    client, other = cast("Overtaken", Overtaken.from_url(redis_url)), redis.Redis.from_url(redis_url)
+    lower, higher = redis_ledger(client), redis_ledger(other)
+    higher.prepare(4, 1)
+    client.meanwhile = lambda: higher.prepare(4, 3)
+    with pytest.raises(LedgerError, match="has layout 3"):
+        lower.prepare(4, 2)
+    assert higher.recorded()["layout"] == "3"
+    lower.close()
+    higher.close()

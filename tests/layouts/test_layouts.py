@@ -128,6 +128,10 @@ def test_a_letter_with_a_user_of_that_layout_is_opened(layout: int) -> None:
 
 
 def test_a_user_of_a_newer_layout_is_refused_in_words() -> None:
+    """Also one in which only a field was added at the end, which would decode."""
+    appended = msgpack.packb([LAYOUT + 1, *msgspec.msgpack.decode(pack(User.new("u1")))[1:], "new"])
+    with pytest.raises(NewerLayout):
+        unpack(appended)
     newer = msgpack.packb([LAYOUT + 1, "u1", {"whatever": "it says"}])
     with pytest.raises(
         NewerLayout, match=rf"has layout {LAYOUT + 1}, but .* up to {LAYOUT}: a newer release runs on"
