@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import redis
@@ -62,8 +62,8 @@ class Overtaken(redis.Redis):
 
 
 def test_of_two_that_raise_the_layout_at_once_the_lower_one_does_not_win(redis_url: str) -> None:
-    client, other = cast("Overtaken", Overtaken.from_url(redis_url)), redis.Redis.from_url(redis_url)
-    lower, higher = redis_ledger(client), redis_ledger(other)
+    client = Overtaken(connection_pool=redis.ConnectionPool.from_url(redis_url))
+    lower, higher = redis_ledger(client), redis_ledger(redis.Redis.from_url(redis_url))
     higher.prepare(4, 1)
     client.meanwhile = lambda: higher.prepare(4, 3)
     with pytest.raises(LedgerError, match="has layout 3"):
