@@ -34,12 +34,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if others:
         os.sched_setaffinity(0, others)  # the servers inherit it
     with KafkaServer(long_running=True) as kafka, RedisServer(Path(tempfile.mkdtemp())) as redis:
-        kafka.create_topics({pipeline.NAMES.get(role, role): workload.PARTITIONS for role in workload.ROLES})
+        kafka.create_topics(dict.fromkeys(pipeline.OF_ALL, workload.PARTITIONS))
         print(f"writing {asked.events:,} events of {asked.users:,} users", flush=True)
         pipeline.fill(kafka.bootstrap_servers, shelves.records(asked.events, asked.users, RATE))
         runs = []
         for run in range(asked.runs):
-            sets = pipeline.sets_of(kafka.bootstrap_servers, redis.url, f"items{run}", *asked.sets)
+            app = f"items{run}"
+            sets = pipeline.sets_of(
+                kafka.bootstrap_servers, redis.url, app, *pipeline.own_topics(kafka, app), *asked.sets
+            )
             runs.append(pipeline.measure(sets, worker, asked.warm_up))
             _say(run, runs[-1])
             redis.flush()

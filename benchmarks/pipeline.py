@@ -25,16 +25,14 @@ from tests.other_rules import FIRST, others
 from tests.servers.kafka import KafkaServer
 from tests.servers.redis import RedisServer
 
-NAMES = {
-    "letters": "beckon.letters",
-    "journal": "beckon.journal",
-}  # where a topic's default name is not its role
+OF_A_RUN = ("letters", "journal")  # each run has its own
+OF_ALL = [role for role in workload.ROLES if role not in OF_A_RUN]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = _arguments(arguments)
     with KafkaServer(long_running=True) as kafka, RedisServer(Path(tempfile.mkdtemp())) as redis:
-        kafka.create_topics({NAMES.get(role, role): workload.PARTITIONS for role in workload.ROLES})
+        kafka.create_topics(dict.fromkeys(OF_ALL, workload.PARTITIONS))
         print(f"writing {asked.events:,} events of {asked.users:,} users as {asked.form}", flush=True)
         fill(kafka.bootstrap_servers, workload.records(asked.events, asked.users, asked.form))
         chosen = ("first", "all") if asked.rules == "both" else (asked.rules,)
@@ -42,8 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for run in range(asked.runs):
             for rules in chosen:
                 off = others(*FIRST) if rules == "first" else ()
+                app = f"bench{run}-{rules}"
                 sets = sets_of(
-                    kafka.bootstrap_servers, redis.url, f"bench{run}-{rules}",
+                    kafka.bootstrap_servers, redis.url, app, *own_topics(kafka, app),
                     f"delivery.guarantee={asked.guarantee}", *(f"rules.{rule}.enabled=false" for rule in off),
                 )  # fmt: skip
                 result = measure(sets)
@@ -102,6 +101,13 @@ def sets_of(bootstrap_servers: str, redis_url: str, app: str, *more: str) -> lis
         "source=kafka", "sink=kafka", f"kafka.bootstrap_servers={bootstrap_servers}", f"redis.url={redis_url}",
         f"app={app}", f"kafka.group_id={app}", "logs.level=error", *more,
     ]  # fmt: skip
+
+
+def own_topics(kafka: KafkaServer, app: str) -> list[str]:
+    """Make the topics of which a run reads what it wrote, or else the one before; settings with their names."""
+    names = {role: f"{app}.{role}" for role in OF_A_RUN}
+    kafka.create_topics(dict.fromkeys(names.values(), workload.PARTITIONS))
+    return [f"kafka.topics.{role}={name}" for role, name in names.items()]
 
 
 def measure(sets: Sequence[str], cores: Collection[int] = (), warm_up: int = 0) -> dict[str, Any]:
