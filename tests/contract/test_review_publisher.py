@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -46,7 +47,7 @@ def test_a_dead_letter_of_an_ordinary_size_is_untouched() -> None:
 
 def test_what_no_waiting_mends_ends_with_words(kafka: KafkaServer) -> None:
     transactions = KafkaTransactions(
-        cast("KafkaLog", None),
+        cast("KafkaLog", SimpleNamespace(group_id="review")),  # asked for nothing else
         {"triggers": "nowhere", "journal": "nowhere"},
         bootstrap_servers=kafka.bootstrap_servers,
         transactional_id=uuid.uuid4().hex,

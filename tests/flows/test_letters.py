@@ -44,14 +44,6 @@ KINDS = [
     "grant",
     "spend",
 ]
-WAITING = (
-    "cart_abandoned",
-    "favorite_reminder",
-    "churn_risk",
-    "winback",
-    "points_expiring",
-    "first_order_nudge",
-)
 GAPS = [1, 1000, 20 * MINUTE, 90 * MINUTE, 25 * HOUR, 9 * DAY]
 
 
@@ -80,11 +72,6 @@ def purse(user: User, until: int) -> list[int]:
     points = None if user.own_membership is None else user.own_membership.own_points
     moments = [*range(0, until * 32, max(until, DAY)), *(until * 32 + days * DAY for days in (1, 29, 31))]
     return [0 if points is None else points.balance(START + moment) for moment in moments]
-
-
-def timers(user: User) -> dict[str, int]:
-    """Of the rules that wait from something that happened; others begin as it becomes known, with the union perhaps."""
-    return {rule: at for rule, at in (user.own_wakes or {}).items() if rule in WAITING}
 
 
 def quiet(directory: Path, partitions: int = SHARDS) -> Flow:
@@ -191,7 +178,6 @@ def test_a_history_of_linked_ids_is_the_history_of_one(
         united, single = flow.users()[expected], one.users()[expected]
         assert facts(united) == facts(single)
         assert purse(united, history[-1][2]) == purse(single, history[-1][2])
-        assert timers(united) == timers(single)
         triggers = [t["id"] for t in flow.triggers()]
         assert len(triggers) == len(set(triggers))
         letters = [
