@@ -204,12 +204,16 @@ def sample(served: str, name: str) -> float:
 
 
 def identifiers(log: Path) -> set[str]:
-    """Every user, SKU, order, and whatever else a shop's records call an id, of what came in."""
+    """Every user, SKU, order, and whatever else a shop's records call an id, of what came in; a trigger's is ours."""
     found: set[str] = set()
 
     def collect(value: Any) -> None:
         if isinstance(value, dict):
             for name, inner in value.items():
+                if (
+                    name == "trigger_id"
+                ):  # of a message that came back; a line of the log may say which went out
+                    continue
                 if isinstance(inner, str) and (name.endswith("_id") or name in {"sku", "email", "phone"}):
                     found.add(inner)
                 else:
