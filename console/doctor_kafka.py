@@ -11,7 +11,7 @@ from confluent_kafka import KafkaException
 from config.settings import Settings
 from connectors.log import LogError
 from console.check import Finding
-from flows import topics
+from flows import rights, topics
 from flows.startup import sources_of
 
 if TYPE_CHECKING:
@@ -28,12 +28,19 @@ def group_members(settings: Settings) -> int:
 
 def brokers_examined(settings: Settings, members: int) -> Iterator[Finding]:
     brokers = topics.brokers_of(settings)
+    yield from _answered(settings, _copies(settings, brokers))
+    yield from _answered(settings, _settings(settings, brokers))
+    yield from _answered(settings, _lag(settings, brokers, members))
+
+
+def _answered(settings: Settings, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """A right that is missing for one question says nothing of the next."""
     try:
-        yield from _copies(settings, brokers)
-        yield from _settings(settings, brokers)
-        yield from _lag(settings, brokers, members)
+        yield from findings
     except (LogError, KafkaException) as error:
-        yield Finding("kafka", False, f"not all questions were answered: {error}", "see the brokers' logs")
+        refused = "AUTHORIZATION_FAILED" in str(error)
+        mend = rights.examination_mend(settings) if refused else "see the brokers' logs"
+        yield Finding("kafka", False, f"not all questions were answered: {error}", mend)
 
 
 def _copies(settings: Settings, brokers: Brokers) -> Iterator[Finding]:

@@ -91,7 +91,7 @@ class Census:
         """With the cut points that the first shard knows: all know the same, or will in a moment."""
         if not prefixes or self._fold.segments.by != "quintiles":
             return self._fold
-        head = cast("bytes | None", self._client.hget(f"{prefixes[0]}census", HEAD))
+        head = cast("bytes | None", self._client.hget(f"{prefixes[0]}buyers", HEAD))
         return self._fold if head is None else self._fold.under(unpack_head(head).published)
 
     def _count(self, keys: Iterable[bytes], prefixes: tuple[bytes, ...], tally: Tally) -> None:

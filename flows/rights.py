@@ -42,6 +42,11 @@ def transactions_mend(settings: Settings) -> str:
     )
 
 
+def examination_mend(settings: Settings) -> str:
+    """Of `doctor` and `rebuild`, which also ask how topics are set; `run` does not."""
+    return _mend(settings, "DescribeConfigs", "--topic", topics.names(settings).values())
+
+
 def needs_of(settings: Settings) -> Needs:
     """Of the flow: inputs are read, outputs are written, what shards tell each other is both."""
     return {name: _needs(role) for role, name in topics.names(settings).items()}

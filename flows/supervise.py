@@ -69,10 +69,16 @@ def _start(args: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
     try:
         return subprocess.Popen(  # noqa: S603 - our own program with our own arguments
-            command, env={**os.environ, **environ}, start_new_session=True
+            command, env=_laid_over(os.environ, environ), start_new_session=True
         )
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
+
+
+def _laid_over(under: Mapping[str, str], over: Mapping[str, str]) -> dict[str, str]:
+    """What is given to a child replaces a file that the environment names for it, too: both are refused."""
+    replaced = {f"{name}_FILE" for name in over}
+    return {**{name: value for name, value in under.items() if name not in replaced}, **over}
 
 
 def _end(children: Mapping[int, subprocess.Popen[bytes]]) -> int:

@@ -13,7 +13,7 @@ import redis
 from redis.exceptions import NoPermissionError
 
 Task = Literal["read", "run", "watch"]
-"""`read`: profile and explain. `run`: the service. `watch`: its gauges about customers and memory."""
+"""`read`: profile and explain. `run`: the service. `watch`: its gauges about customers and memory, and doctor."""
 
 Command = tuple[str, ...]
 
@@ -55,7 +55,7 @@ _RUN: Final[tuple[Command, ...]] = (
     ("SCARD", "{shard}claim:probe"),
     ("SADD", "{shard}claim:probe", "probe"),
 )
-_WATCH: Final[tuple[Command, ...]] = (("INFO", "memory"), ("SCAN", "0"), ("DBSIZE",))
+_WATCH: Final[tuple[Command, ...]] = (("INFO", "memory"), ("SCAN", "0"), ("DBSIZE",), ("TIME",))
 _NEEDS: Final[dict[Task, tuple[Command, ...]]] = {"read": _READ, "run": _RUN, "watch": _WATCH}
 _TRANSACTION: Final = ("MULTI", "DISCARD", "EXEC")  # to ask, and to keep stanzas
 

@@ -43,7 +43,9 @@ def census(
     )
 
 
-def store(client: redis.Redis, shard: int, *users: User, due: int | None = None) -> None:
+def store(
+    client: redis.Redis, shard: int, *users: User, due: int | None = None, head: Head | None = None
+) -> None:
     ledger = RedisLedger(
         client, "shop", user_ttl_seconds=60, watch_ttl_seconds=60, watchers_per_sku=1, audience_users=1
     )
@@ -51,7 +53,8 @@ def store(client: redis.Redis, shard: int, *users: User, due: int | None = None)
     version = ledger.open(shard, "a").version
     packed = {user.user_id: pack(user) for user in users}
     timers: dict[str, int | None] = {} if due is None else dict.fromkeys(packed, due)
-    ledger.begin_commit(shard, Commit("a", version, users=packed, timers=timers))
+    buyers: dict[str, bytes | None] = {} if head is None else {HEAD: msgpack.encode(head)}
+    ledger.begin_commit(shard, Commit("a", version, users=packed, timers=timers, buyers=buyers))
     assert ledger.finish_commits() == [True]
 
 
@@ -104,9 +107,8 @@ def test_users_are_counted_by_how_alive_and_of_what_value_they_are(client: redis
 
 def test_segments_go_by_the_cut_points_of_the_population(client: redis.Redis) -> None:
     regular = buyer("b1", HOUR, 4)  # core_value by thresholds, and nobody by fifths that begin above
-    store(client, 1, regular)
     cuts = Cuts(version="v", r=(1, 2, 3, 4), f=(5, 6, 7, 8), m=(1, 2, 3, 4))
-    client.hset("{shop:s01}:census", HEAD, msgpack.encode(Head("UTC", 1, published=((0, cuts),))))
+    store(client, 1, regular, head=Head("UTC", 1, published=((0, cuts),)))
     segments = structs.replace(PARAMS.segments, by="quintiles")
 
     census(client, 1, fold=structs.replace(PARAMS, segments=segments)).look()

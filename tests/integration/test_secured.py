@@ -49,6 +49,15 @@ def test_it_works_with_encryption_logins_and_the_least_rights(secured: SecuredSh
     secured.tell("clickstream", [*cart_left("u1", 4), *cart_left("u2", 4)])
     eventually(lambda: {"u1", "u2"} <= secured.subjects(), what="the triggers")
 
+    # doctor asks one thing more of the brokers than run
+    code, examined = secured.ended(secured.secrets("flow"), "doctor")
+    assert code == 1
+    assert examined.count("problem  ") == 1
+    assert f"--operation DescribeConfigs --topic {TOPICS['clickstream']}" in examined
+    secured.kafka.grant("flow", [("topic", f"{APP}.*", "describe_configs")])
+    code, examined = secured.ended(secured.secrets("flow"), "doctor")
+    assert code == 0, examined
+
     # who reads
     profile, checked = secured.as_user("reader", "profile u1 --json", "check --as reader")
     assert json.loads(profile)["cart"]["lines"]

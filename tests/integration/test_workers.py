@@ -90,7 +90,9 @@ def test_two_processes_find_the_same_carts_though_one_is_killed(
 def two_processes(kafka: KafkaServer, redis_url: str, tmp_path: Path) -> tuple[KafkaShop, Running]:
     shop = KafkaShop(tmp_path, kafka, redis_url, LOW_STOCK_ONLY, partitions=PARTITIONS)
     shop.create_topics()
-    return shop, shop.start("run", "--workers", "2")
+    address = shop.directory / "redis-address"  # as an address with a password comes
+    address.write_text(redis_url)
+    return shop, shop.start("run", "--workers", "2", environ={"BECKON__REDIS__URL_FILE": str(address)})
 
 
 def test_a_letter_reaches_users_of_the_other_process(two_processes: tuple[KafkaShop, Running]) -> None:
