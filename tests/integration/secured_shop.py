@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from flows.assemble import wall_ms
 from tests.integration.installation import CART_ONLY, INPUTS, Installation
+from tests.integration.test_status import ask
 from tests.servers.certificates import Authority
 from tests.servers.secured_kafka import Grant, SecuredKafka
 from tests.servers.secured_redis import SecuredRedis
@@ -114,15 +114,7 @@ class SecuredShop(Installation):
         return found
 
     def asked(self, path: str, token: str = TOKEN) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        except OSError:
-            return 0, b""
-        finally:
-            connection.close()
+        return ask(self.port, path, token)
 
     def assert_no_secret(self, *more: bytes) -> None:
         """In anything that any process of it has said."""

@@ -6,7 +6,7 @@ keeps its port and its data over `kill` and `restart`: clients see what they wou
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -96,22 +96,7 @@ class KafkaServer:
 
     def create_topics(self, partitions: Mapping[str, int]) -> None:
         """Create topics by name with so many partitions; returns when every partition has a leader."""
-        admin = self._admin()
-        wanted = [
-            NewTopic(name, num_partitions=count, replication_factor=1) for name, count in partitions.items()
-        ]
-        for created in admin.create_topics(wanted, operation_timeout=_TOPIC_SECONDS).values():
-            created.result(_TOPIC_SECONDS)
-        deadline = time.monotonic() + _TOPIC_SECONDS
-        while time.monotonic() < deadline:
-            known = admin.list_topics(timeout=_TOPIC_SECONDS).topics
-            if all(
-                name in known and [p.leader for p in known[name].partitions.values()].count(1) == count
-                for name, count in partitions.items()
-            ):
-                return
-            time.sleep(0.02)
-        raise TimeoutError(f"topics without leaders after {_TOPIC_SECONDS:.0f} s: {sorted(partitions)}")
+        create_topics(self._admin(), partitions)
 
     def delete_topics(self, names: list[str]) -> None:
         admin = self._admin()  # it must outlive its answers
@@ -130,17 +115,7 @@ class KafkaServer:
 
     def _wait_until_ready(self) -> None:
         assert self._broker is not None
-        admin = self._admin()
-        deadline = time.monotonic() + _READY_SECONDS
-        while time.monotonic() < deadline:
-            if (failure := self._broker.failure()) is not None:
-                raise RuntimeError(f"Kafka ended while starting: {failure}")
-            try:
-                admin.list_topics(timeout=0.25)
-                return
-            except KafkaException:
-                time.sleep(0.02)
-        raise TimeoutError(f"Kafka did not answer within {_READY_SECONDS:.0f} s")
+        wait_until_ready(self._admin(), self._broker.failure)
 
     def _choose_broker(self) -> Broker:
         if kafka_docker.unavailable_reason() is None and self._proxied is None:
@@ -158,3 +133,36 @@ class KafkaServer:
 
     def _without_broker(self) -> str | None:
         return unavailable_reason() if self._proxied is None else kafka_local.unavailable_reason()
+
+
+def wait_until_ready(admin: AdminClient, failure: Callable[[], str | None]) -> None:
+    """Until the broker answers; `failure` says why it never will."""
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline:
+        if (why := failure()) is not None:
+            raise RuntimeError(f"Kafka ended while starting: {why}")
+        try:
+            admin.list_topics(timeout=0.25)
+            return
+        except KafkaException:
+            time.sleep(0.02)
+    raise TimeoutError(f"Kafka did not answer within {_READY_SECONDS:.0f} s")
+
+
+def create_topics(admin: AdminClient, partitions: Mapping[str, int]) -> None:
+    """By name with so many partitions; returns when every partition has a leader."""
+    wanted = [
+        NewTopic(name, num_partitions=count, replication_factor=1) for name, count in partitions.items()
+    ]
+    for created in admin.create_topics(wanted, operation_timeout=_TOPIC_SECONDS).values():
+        created.result(_TOPIC_SECONDS)
+    deadline = time.monotonic() + _TOPIC_SECONDS
+    while time.monotonic() < deadline:
+        known = admin.list_topics(timeout=_TOPIC_SECONDS).topics
+        if all(
+            name in known and [p.leader for p in known[name].partitions.values()].count(1) == count
+            for name, count in partitions.items()
+        ):
+            return
+        time.sleep(0.02)
+    raise TimeoutError(f"topics without leaders after {_TOPIC_SECONDS:.0f} s: {sorted(partitions)}")

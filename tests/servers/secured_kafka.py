@@ -7,12 +7,10 @@ Nobody but `admin` may do anything that was not granted. Both doors know a user 
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclBinding, AclBindingFilter, AclOperation, AclPermissionType
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
@@ -22,9 +20,8 @@ from confluent_kafka.admin._scram import (
     UserScramCredentialAlteration,
     UserScramCredentialUpsertion,
 )
-from confluent_kafka.cimpl import NewTopic
 
-from tests.servers import kafka_local
+from tests.servers import kafka, kafka_local
 from tests.servers.certificates import Authority, Identity
 from tests.servers.kafka import KafkaUnavailableError
 from tests.servers.ports import free_port
@@ -57,7 +54,7 @@ class SecuredKafka:
     def __enter__(self) -> Self:
         self._broker.start()
         try:
-            self._wait_until_ready()
+            kafka.wait_until_ready(self._admin(), self._broker.failure)
         except BaseException:
             self._broker.kill()
             raise
@@ -110,26 +107,10 @@ class SecuredKafka:
             assert len(done.result(_ANSWER_SECONDS)) == 1
 
     def create_topics(self, partitions: Mapping[str, int]) -> None:
-        admin = self._admin()
-        wanted = [NewTopic(name, count, 1) for name, count in partitions.items()]
-        for created in admin.create_topics(wanted, operation_timeout=_ANSWER_SECONDS).values():
-            created.result(_ANSWER_SECONDS)
+        kafka.create_topics(self._admin(), partitions)
 
     def _admin(self) -> AdminClient:
         return AdminClient({**self.admin_options, "log_level": 0})
-
-    def _wait_until_ready(self) -> None:
-        admin = self._admin()
-        deadline = time.monotonic() + _READY_SECONDS
-        while time.monotonic() < deadline:
-            if (failure := self._broker.failure()) is not None:
-                raise RuntimeError(f"Kafka ended while starting: {failure}")
-            try:
-                admin.list_topics(timeout=0.5)
-                return
-            except KafkaException:
-                time.sleep(0.05)
-        raise TimeoutError(f"Kafka did not answer within {_READY_SECONDS:.0f} s")
 
 
 def _properties(
