@@ -116,8 +116,15 @@ def stops(lives: Lives) -> Iterator[tuple[bool, bool]]:
         if isinstance(outcome, Suppress) and outcome.reason in (Reason.STALE, Reason.EXPIRED):
             continue
         before = [each for each in lives.log[:place] if each.person <= step.person]
+        if isinstance(outcome, Suppress) and outcome.reason == Reason.ARBITRATION:
+            before = [each for each in before if not _said_at(each, step.what.at)]
         stopped = isinstance(outcome, Suppress) and outcome.reason == Reason.NON_RESPONDER
         yield stopped, is_stopped(step.what, before)
+
+
+def _said_at(step: Step, at: int) -> bool:
+    """Those who compete are all asked before one of them speaks."""
+    return isinstance(step.what, Decision) and step.what.at == at
 
 
 @given(_SEEDS)
