@@ -130,20 +130,27 @@ def _cost(result: dict[str, Any]) -> float:
 
 
 def print_table(count: int, runs: list[dict[str, Any]]) -> None:
-    """CPU of `count` events by stage, medians."""
+    """CPU of `count` events by stage, and what the stage took by the clock: what is more is waiting. Medians."""
     rates = [count / run["wall_seconds"] for run in runs]
     print(f"{'events/s':<24}{statistics.median(rates):>12,.0f}   ({min(rates):,.0f} - {max(rates):,.0f})")
-    costs = {
-        stage: statistics.median(1e6 * run["stages"][stage] / count for run in runs)
-        for stage in runs[0]["stages"]
-    }
+    costs, passed = (
+        {stage: statistics.median(1e6 * run[of][stage] / count for run in runs) for stage in runs[0][of]}
+        for of in ("stages", "stages_wall")
+    )
     total = statistics.median(1e6 * run["cpu_seconds"] / count for run in runs)
+    wall = statistics.median(1e6 * run["wall_seconds"] / count for run in runs)
     thread = statistics.median(1e6 * run["thread_seconds"] / count for run in runs)
     costs["the rest of the flow"] = thread - sum(costs.values())
+    passed["the rest of the flow"] = wall - sum(passed.values())
     costs["librdkafka's threads"] = total - thread
-    print(f"{'CPU us/event':<24}{total:>12.2f}")
+    print(f"{'us/event':<24}{'CPU':>12}{'by the clock':>14}")
+    print(f"{'':<24}{total:>12.2f}{wall:>14.2f}")
     for stage, cost in costs.items():
-        print(f"  {stage:<22}{cost:>12.2f}")
+        print(f"  {stage:<22}{cost:>12.2f}{_or_none(passed.get(stage)):>14}")
+
+
+def _or_none(figure: float | None) -> str:
+    return "" if figure is None else f"{figure:.2f}"
 
 
 if __name__ == "__main__":

@@ -19,11 +19,11 @@ class Aside:
         self._calls: queue.SimpleQueue[tuple[Callable[[], None], Future[None]] | None] = queue.SimpleQueue()
         threading.Thread(target=self._work, name="aside", daemon=True).start()
 
-    def call(self, work: Callable[[], None], timeout_seconds: float) -> None:
-        """Raises what `work` raises, and TimeoutError where it has not returned in time."""
+    def begin(self, work: Callable[[], None]) -> Future[None]:
+        """What comes of it raises what `work` raises."""
         done: Future[None] = Future()
         self._calls.put((work, done))
-        done.result(timeout_seconds)
+        return done
 
     def close(self) -> None:
         self._calls.put(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
@@ -55,9 +56,11 @@ class Brokers:
     ) -> None:
         """`group_id`: ours; whoever reads without a group needs a name that rights on ours as a prefix cover."""
         self._config: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "log_level": 0, **options}
-        self._errors: list[KafkaError] = []
+        # What the client is told of connections; the last few say enough. Not a method of ours: client and object would
+        # hold each other, and as the collector hardly ever runs (flows/realtime.py) its threads would stay for ever.
+        self._errors: deque[KafkaError] = deque(maxlen=_ERRORS_KEPT)
         try:
-            self._admin = AdminClient(self._config | {"error_cb": self._note})
+            self._admin = AdminClient(self._config | {"error_cb": self._errors.append})
         except KafkaException as error:
             raise LogError(f"kafka.options: {error.args[0].str()}") from error
         self._seconds = answer_seconds
@@ -199,10 +202,6 @@ class Brokers:
     def _offsets(self, places: list[TopicPartition], spec: OffsetSpec) -> dict[Place, int]:
         found = self._admin.list_offsets(dict.fromkeys(places, spec), request_timeout=_ANSWER_SECONDS)
         return {(place.topic, place.partition): _answer(each).offset for place, each in found.items()}
-
-    def _note(self, error: KafkaError) -> None:
-        """What the client is told of connections; the last few say enough."""
-        self._errors = [*self._errors[-_ERRORS_KEPT:], error]
 
     def _why(self) -> str:
         """Why no broker answers, if one has said so: a login refused, a certificate not believed."""

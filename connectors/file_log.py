@@ -133,13 +133,15 @@ class FilePublisher:
     def resume(self, opened: Mapping[int, Opened]) -> dict[int, Resumed]:
         return {shard: self._resume(shard, each) for shard, each in opened.items()}
 
-    def publish(self, parcels: Sequence[Parcel]) -> Mapping[int, int]:
+    def begin(self, parcels: Sequence[Parcel]) -> None:
         lines: dict[tuple[str, int], list[bytes]] = {}
         for parcel in parcels:
             for entry in parcel.entries:
                 lines.setdefault(self._place(parcel.shard, entry), []).append(entry.value)
         for place, values in lines.items():
             self._writer(place).append(values)
+
+    def outcome(self, *, wait: bool) -> Mapping[int, int]:
         return {}
 
     def close(self) -> None:

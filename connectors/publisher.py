@@ -83,10 +83,14 @@ class Publisher(Protocol):
 
     def resume(self, opened: Mapping[int, Opened]) -> dict[int, Resumed]: ...
 
-    def publish(self, parcels: Sequence[Parcel]) -> Mapping[int, int]:
-        """Returns when all of it is out, with the place of each shard's journal record where that is known.
+    def begin(self, parcels: Sequence[Parcel]) -> None:
+        """Send all of it; what comes of that is heard by `outcome`, before which nothing else may begin."""
 
-        Raises Fenced if these shards are no longer ours (nothing is out then), LogUnavailable if nobody knows.
+    def outcome(self, *, wait: bool) -> Mapping[int, int] | None:
+        """None while it is on its way, unless told to wait; then all of it is out.
+
+        Answers with the place of each shard's journal record where that is known. Raises Fenced if these shards are no
+        longer ours (nothing is out then), LogUnavailable if nobody knows.
         """
 
     def close(self) -> None: ...
@@ -103,8 +107,11 @@ class Transactions(Protocol):
     def scan(self, starts: Mapping[int, int]) -> dict[int, set[str]]:
         """Ids in each shard's journal from a position (-1: its beginning) to its end as of now, pending ones too."""
 
-    def send(self, parcels: Sequence[Parcel]) -> dict[int, int]:
-        """All parcels in one transaction. Raises Fenced (nothing is out) or UnknownOutcome."""
+    def begin(self, parcels: Sequence[Parcel]) -> None:
+        """All parcels in one transaction, which goes on aside."""
+
+    def outcome(self, *, wait: bool) -> dict[int, int] | None:
+        """None while it goes on, unless told to wait. Raises Fenced (nothing is out) or UnknownOutcome."""
 
     def renew(self) -> None:
         """A new producer epoch: a transaction whose end is still on its way cannot come true any more."""
@@ -148,10 +155,12 @@ class OutboxPublisher:
         self.name = transactions.name
         self.trouble: str | None = None
         self._unsettled = False
+        self._sent: Sequence[Parcel] = ()  # what comes of them is not known yet
         self._transactions = transactions
 
     def resume(self, opened: Mapping[int, Opened]) -> dict[int, Resumed]:
         """Steps 4 to 6 of the protocol, for shards whose ledgers have just become ours (step 3)."""
+        self._let_go()
         predecessors = {each.publisher for each in opened.values()} - {"", self.name}
         if self._unsettled:
             self._renew()
@@ -169,19 +178,40 @@ class OutboxPublisher:
                 resumed[shard] = Resumed(ledger.outbox[place:], group.cursor or "", horizon=group.progress)
         return resumed | self._resume_by_journal(doubtful, found)
 
-    def publish(self, parcels: Sequence[Parcel]) -> Mapping[int, int]:
+    def begin(self, parcels: Sequence[Parcel]) -> None:
+        self._transactions.begin(parcels)
+        self._sent = parcels
+
+    def outcome(self, *, wait: bool) -> Mapping[int, int] | None:
+        sent, self._sent = self._sent, ()
         while True:
             try:
-                positions = self._transactions.send(parcels)
+                positions = self._transactions.outcome(wait=wait)
             except UnknownOutcome as error:
-                if self._settle(str(error), parcels):
+                if self._settle(str(error), sent):
                     return {}
+                self._transactions.begin(sent)
+                continue
+            if positions is None:
+                self._sent = sent
             else:
                 metrics.PUBLISH_TRANSACTIONS.labels(result="ok").inc()
-                return positions
+            return positions
 
     def close(self) -> None:
         self._transactions.close()
+
+    def _let_go(self) -> None:
+        """Of what was on its way for shards as they were opened before: it must not come true after we have asked."""
+        if not self._sent:
+            return
+        self._sent = ()
+        try:
+            self._transactions.outcome(wait=True)
+        except Fenced:
+            return
+        except UnknownOutcome:
+            self._unsettled = True
 
     def _renew(self) -> None:
         """What an unknown outcome left behind may come true until there is a new epoch: never ask before."""

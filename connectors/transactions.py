@@ -6,9 +6,10 @@ transaction: the same offsets and cursor are committed after the delivery report
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import msgspec
 import structlog
@@ -28,11 +29,13 @@ from connectors.publisher import (
     UnknownOutcome,
     journal_id,
 )
+from connectors.under_way import UnderWay
 from state.ledger import Entry
 
 JOURNAL = "journal"
 _COMMIT_SECONDS = 30.0
 _OVERRUN_SECONDS = 2.0
+_PLACE_SECONDS = 0.5  # a scan after a rollback reads so much more
 _STABLE_SECONDS = (
     0.7  # a transaction of a living process is over long before; what pends longer is a dead one's
 )
@@ -70,8 +73,8 @@ class KafkaTransactions:
         }
         self._journal = Journal(topics[JOURNAL], bootstrap_servers, source.group_id, scan_records, options)
         self._aside = Aside()
-        self._failed: list[KafkaError] = []
-        self._noted: dict[int, int] = {}
+        self._under_way = UnderWay()
+        self._asked_at: dict[int, float] = {}
         self._stale = False
         self._producer = self._new_producer(transactional_id)
 
@@ -95,19 +98,32 @@ class KafkaTransactions:
         self._producer = self._new_producer(self.name)
         self._stale = False
 
-    def send(self, parcels: Sequence[Parcel]) -> dict[int, int]:
+    def begin(self, parcels: Sequence[Parcel]) -> None:
         if self._stale:
             self.renew()
-        self._failed.clear()
-        self._noted.clear()
+        self._under_way = under_way = UnderWay()
         try:
             if self._transactional:
-                self._transaction(parcels)
+                self._begin_transaction(parcels, under_way)
             else:
-                self._at_least_once(parcels)
+                self._at_least_once(parcels, under_way)
+        except KafkaException as error:
+            under_way.error = error
+
+    def outcome(self, *, wait: bool) -> dict[int, int] | None:
+        under_way = self._under_way
+        try:
+            if under_way.error is not None:
+                raise under_way.error
+            if not (wait or under_way.is_over):
+                return None
+            under_way.end()
+        except TimeoutError:
+            self._aside = Aside()
+            self._fail(KafkaException(KafkaError(KafkaError._TIMED_OUT, "the client does not return")))
         except KafkaException as error:
             self._fail(error)
-        return dict(self._noted)
+        return under_way.noted
 
     def close(self) -> None:
         self._producer.flush(_COMMIT_SECONDS)
@@ -115,63 +131,67 @@ class KafkaTransactions:
 
     # one round
 
-    def _transaction(self, parcels: Sequence[Parcel]) -> None:
+    def _begin_transaction(self, parcels: Sequence[Parcel], under_way: UnderWay) -> None:
+        """Ended aside, as that takes the broker longer than all the rest of a round."""
         self._producer.begin_transaction()
         for parcel in parcels:
-            self._produce(parcel)
-            self._produce_note(parcel)
+            for entry in parcel.entries:
+                self._put_entry(entry)
+            self._put_note(parcel, under_way if self._wants_place(parcel) else None)
         # Longer than its time-out no transaction lives: then the answer is to be found by asking.
         seconds = self._timeout_ms / 1000
         end = partial(self._end, self._producer, self._offsets(parcels), self._source.group_metadata, seconds)
-        try:
-            self._aside.call(end, 2 * seconds + _OVERRUN_SECONDS)
-        except TimeoutError:
-            self._aside = Aside()
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "the client does not return")) from None
+        under_way.until = time.monotonic() + 2 * seconds + _OVERRUN_SECONDS
+        under_way.ended = self._aside.begin(end)
 
     @staticmethod
     def _end(producer: Producer, offsets: list[TopicPartition], group: Any, seconds: float) -> None:
         producer.send_offsets_to_transaction(offsets, group, seconds)
         producer.commit_transaction(seconds)
 
-    def _at_least_once(self, parcels: Sequence[Parcel]) -> None:
+    def _at_least_once(self, parcels: Sequence[Parcel], under_way: UnderWay) -> None:
         for parcel in parcels:
-            self._produce(parcel)
-        self._flush()
+            for entry in parcel.entries:
+                self._put_entry(entry, under_way.delivered)
+        self._flush(under_way)
         for parcel in parcels:  # noted when delivered, never before: what the journal knows is not sent again
-            self._produce_note(parcel)
-        self._flush()
+            self._put_note(parcel, under_way)
+        self._flush(under_way)
         self._source.commit(self._offsets(parcels))
 
-    def _flush(self) -> None:
+    def _wants_place(self, parcel: Parcel) -> bool:
+        """Where its journal record lies: now and then, as each such word takes the interpreter from the flow."""
+        now = time.monotonic()
+        wants = parcel.journal and now - self._asked_at.get(parcel.shard, 0.0) >= _PLACE_SECONDS
+        if wants:
+            self._asked_at[parcel.shard] = now
+        return wants
+
+    def _flush(self, under_way: UnderWay) -> None:
         left = self._producer.flush(_COMMIT_SECONDS)
-        if self._failed:
-            raise KafkaException(self._failed[0])
+        if under_way.error is not None:
+            raise under_way.error
         if left:
             raise KafkaException(KafkaError(KafkaError._MSG_TIMED_OUT, f"{left} records were not delivered"))
 
-    def _produce(self, parcel: Parcel) -> None:
-        for entry in parcel.entries:
-            self._put(self._topic(entry), entry.value, entry.key, entry.partition, entry.headers)
+    def _put_entry(self, entry: Entry, delivered: Any = None) -> None:
+        self._put(self._topic(entry), entry.value, entry.key, entry.partition, entry.headers, delivered)
 
-    def _produce_note(self, parcel: Parcel) -> None:
+    def _put_note(self, parcel: Parcel, under_way: UnderWay | None) -> None:
         if parcel.journal:
             ids = [journal_id(e.topic, e.partition, e.id) for e in parcel.entries]
             note = msgspec.msgpack.encode(ids)
-            self._put(self._topics[JOURNAL], note, None, parcel.shard, [], self._note)
+            done = None if under_way is None else under_way.note
+            self._put(self._topics[JOURNAL], note, None, parcel.shard, [], done)
 
     def _put(
-        self, topic: str, value: bytes, key: bytes | None, part: int | None, headers: Any, done: Any = None
+        self, topic: str, value: bytes, key: bytes | None, part: int | None, headers: Any, done: Any
     ) -> None:
+        more = {} if done is None else {"on_delivery": done}
         while True:
             try:
                 self._producer.produce(
-                    topic,
-                    value,
-                    key,
-                    partition=-1 if part is None else part,
-                    headers=headers,
-                    on_delivery=done or self._delivered,
+                    topic, value, key, partition=-1 if part is None else part, headers=headers, **more
                 )
                 return
             except BufferError:
@@ -180,15 +200,6 @@ class KafkaTransactions:
     def _topic(self, entry: Entry) -> str:
         role, _, rule = entry.topic.partition(".")
         return f"{self._topics[role]}.{rule}" if rule else self._topics[role]
-
-    def _delivered(self, error: KafkaError | None, _: Any) -> None:
-        if error is not None:
-            self._failed.append(error)
-
-    def _note(self, error: KafkaError | None, message: Any) -> None:
-        self._delivered(error, message)
-        if error is None:
-            self._noted[message.partition()] = message.offset()
 
     def _offsets(self, parcels: Sequence[Parcel]) -> list[TopicPartition]:
         offsets = []
@@ -202,9 +213,9 @@ class KafkaTransactions:
 
     # what may go wrong
 
-    def _fail(self, error: KafkaException) -> None:
+    def _fail(self, error: KafkaException) -> NoReturn:
         """Raise what the failure of a round means."""
-        cause: KafkaError = self._failed[0] if self._failed else error.args[0]
+        cause: KafkaError = error.args[0]
         if cause.code() in _HOPELESS:
             raise LogError(
                 f"Kafka does not take what is to be published, and waiting will not mend it: {cause.name()}: "

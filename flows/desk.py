@@ -82,8 +82,12 @@ class Desk:
     # one round
 
     def process(self, batches: list[ShardBatch]) -> None:
-        """Apply a batch to memory; nothing is in the ledger until `commit`."""
-        self.settle()
+        """Apply a batch to memory; nothing is in the ledger until `commit`.
+
+        The last commit may still be under way: whom it changed is in memory, and whatever else is read waits for it.
+        """
+        if any(shard.full for shard in self._shards.values()):
+            self.settle()
         for shard in self._shards.values():
             shard.evict()
             self._quintiles.prepare(shard)
@@ -101,10 +105,11 @@ class Desk:
         self._prove_reads()
 
     def commit(self, *, heartbeat: bool = False) -> int:
-        """Send the change of every changed shard; how many commits are under way.
+        """Send the change of every changed shard, once what was sent before is there; how many are under way.
 
         `heartbeat`: of the unchanged ones too, so that a quiet shard notices a new owner or a lost store.
         """
+        self.settle()
         for shard in self._shards.values():
             if shard.changed or heartbeat:
                 self._ledger.begin_commit(shard.number, shard.commit())
@@ -136,6 +141,7 @@ class Desk:
         calling = [shard for shard in self._shards.values() if shard.calls.under_way]
         if any(shard.members for shard in calling):
             self.commit()  # who has joined an audience must be there to be read
+        if calling:
             self.settle()
         self._crier.go_on(calling)
         for shard in self._shards.values():

@@ -35,7 +35,8 @@ class Outbox:
         self._seq = opened.seq
         self.fresh: list[Entry] = []
         self._sent: list[list[Entry]] = []
-        self._acked = resumed.left
+        self._acked = [*resumed.left]
+        self._going = 0  # so many of the acknowledged, from the oldest on, are with the publisher
         self._stored = len(opened.outbox)
         self._out = 0 if resumed.rewrite else len(opened.outbox) - len(resumed.left)
         self._rewrite = resumed.rewrite
@@ -72,9 +73,10 @@ class Outbox:
         )
 
     def forget_user(self, user_id: str) -> None:
-        """Take back what is not out yet; also what is in the ledger, with the next commit."""
-        stays = [entry for entry in self._unpublished() if entry.user_id != user_id]
-        if len(stays) < len(self):
+        """Take back what is not out yet; also what is in the ledger, with the next commit. What is going goes."""
+        left = [*self._acked[self._going :], *(entry for sent in self._sent for entry in sent), *self.fresh]
+        stays = [entry for entry in left if entry.user_id != user_id]
+        if len(stays) < len(left):
             self._hold_back(stays)
 
     @property
@@ -104,8 +106,9 @@ class Outbox:
     def take(self) -> Taken:
         """For a commit; what it takes is under way until `acknowledged`."""
         trim = self._stored if self._rewrite else self._out
-        taken = Taken(trim, self.fresh, self._cursor, self._seq, self._scan_from)
-        self._stored += len(self.fresh) - trim
+        entries = [*self._acked, *self.fresh] if self._rewrite else self.fresh
+        taken = Taken(trim, entries, self._cursor, self._seq, self._scan_from)
+        self._stored += len(entries) - trim
         self._sent.append(self.fresh)
         self.fresh, self._out, self._rewrite = [], 0, False
         return taken
@@ -122,32 +125,35 @@ class Outbox:
     # the publisher
 
     def parcel(self, progress: Progress, *, offsets: bool, journal: bool) -> Parcel | None:
-        """What may go out now; with `offsets` also where only the input has moved on, with `journal` in any case."""
+        """What may go out now; with `offsets` also where only the input has moved on, with `journal` in any case.
+
+        It is going from then on, until `published`.
+        """
         most = self._horizon.most(progress)
         moved = offsets and most.marks != self._horizon.marks
         if not (self._acked or moved or journal):
             return None
         cursor = cursor_of(self._acked[-1]) if self._acked else self._cursor
-        return Parcel(self._shard, self._acked, most, self._cursor, cursor, bool(self._acked) or journal)
+        self._going = len(self._acked)
+        return Parcel(self._shard, [*self._acked], most, self._cursor, cursor, bool(self._acked) or journal)
 
     def published(self, parcel: Parcel, position: int | None) -> None:
         """The parcel is out; `position`: of its record in the journal, if it has one and that is known."""
         self._cursor = parcel.cursor
         self._horizon = parcel.progress
         self._out += len(parcel.entries)
-        self._acked = []
+        del self._acked[: len(parcel.entries)]
+        self._going = 0
         if position is not None and not self._behind:
             self._scan_from = position
 
     # rewriting
 
-    def _unpublished(self) -> list[Entry]:
-        return [*self._acked, *(entry for sent in self._sent for entry in sent), *self.fresh]
-
     def _hold_back(self, entries: Sequence[Entry]) -> None:
-        """Publish nothing of the ledger's outbox until it is rewritten to hold just these."""
+        """Publish nothing more of the ledger's outbox until it is rewritten to hold what is going, and these."""
         self.fresh = []
         for entry in entries:
             self._seq += 1
             self.fresh.append(replace(entry, token=self._owner, seq=self._seq))
-        self._acked, self._sent, self._rewrite = [], [[] for _ in self._sent], True
+        del self._acked[self._going :]
+        self._sent, self._rewrite = [[] for _ in self._sent], True

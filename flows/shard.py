@@ -67,6 +67,7 @@ class Shard:
         self.changed_users: dict[str, bytes] = {}
         self.due: dict[str, int | None] = {}
         self.watching: dict[str, dict[str, int]] = {}
+        self.watching_sent: dict[str, dict[str, int]] = {}  # under way
         self.unwatching: set[tuple[str, str]] = set()
         self.members: dict[tuple[str, str], bool] = {}  # by audience and user: joins, or leaves
         self.changed_items: dict[str, Item] = {}
@@ -112,10 +113,15 @@ class Shard:
         self.dirty.clear()
         self.users.clear()
 
+    @property
+    def full(self) -> bool:
+        """Is there something to evict?"""
+        return len(self.packed) >= self._users_limit // 2 or len(self.items) > self._users_limit
+
     def evict(self) -> None:
         """Keep to the limit of what is remembered.
 
-        Only users whose last change is in the ledger may go; call when nothing is under way.
+        Only what is in the ledger may go: where the shard is `full`, call when nothing is under way.
         """
         if len(self.packed) >= self._users_limit // 2 and not self.changed_users:
             self.packed, self.packed_before = {}, self.packed
@@ -220,12 +226,14 @@ class Shard:
         self.version += 1
         self._sent.append((Progress(self.marks, self.watermark), bool(self.calls.under_way)))
         self.marks, self.passed, self.changed_users, self.due = {}, {}, {}, {}
+        self.watching_sent = self.watching
         self.watching, self.unwatching, self.members, self.changed_items = {}, set(), {}, {}
         return commit
 
     def acknowledged(self) -> None:
         """The oldest commit under way is in the ledger: its records may be published."""
         sent, telling = self._sent.pop(0)
+        self.watching_sent = {}
         self._committed.marks.update(sent.marks)
         self._committed.watermark = sent.watermark
         self.outbox.acknowledged(self._committed, telling=telling)

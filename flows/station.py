@@ -10,10 +10,11 @@ from msgspec import Struct
 
 from connectors import metrics
 from connectors.log import InputLog, LogUnavailable
-from connectors.publisher import Fenced, Publisher
+from connectors.publisher import Fenced, Parcel, Publisher
 from flows.desk import Desk, Refused
+from flows.going import Going
 from flows.intake import Intake
-from flows.observe import Observer, note_published
+from flows.observe import Observer
 from flows.rulebook import Rulebook
 from flows.shard import Shard, ShardBatch
 from state.redis_ledger import StoreUnavailable
@@ -78,6 +79,8 @@ class Station:
         self._quiet_since: float | None = None
         self._ending = False
         self._giving_up = False
+        self._draining = False
+        self._going = Going(publisher, monotonic)
         self._busy_until = 0.0
         self._applied_at: float | None = None
         self._observer = Observer(source)
@@ -96,7 +99,8 @@ class Station:
         if self._should_stop():
             return None
         try:
-            batches = self.intake.round(_POLL_IDLE_SECONDS if self.intake.caught_up else _POLL_BUSY_SECONDS)
+            busy = self._going.parcels or not self.intake.caught_up
+            batches = self.intake.round(_POLL_BUSY_SECONDS if busy else _POLL_IDLE_SECONDS)
         except _AWAY as error:
             self._wait_and_reopen(error)
             return []
@@ -151,7 +155,23 @@ class Station:
         metrics.LAST_COMMIT.set_to_current_time()
 
     def publish(self) -> None:
-        """Send what the ledger has acknowledged, and now and then the offsets alone."""
+        """Send what the ledger has acknowledged, and now and then the offsets alone; once the round before is out."""
+        try:
+            if not self._going.is_over(self.shards, wait=self._draining):
+                return
+            parcels = self._parcels()
+            if parcels:
+                self._going.begin(parcels)
+                self._going.is_over(self.shards, wait=self._draining)
+        except (Fenced, LogUnavailable) as error:
+            if isinstance(error, Fenced):
+                metrics.COMMIT_CONFLICTS.labels(kind="fenced").inc()
+            if self._giving_up:  # within a rebalance, which opens what stays ours by itself
+                self._drop_memory()
+            else:
+                self._wait_and_reopen(error, "publishing: ")
+
+    def _parcels(self) -> list[Parcel]:
         now = self._monotonic()
         offsets_due = now - self._offsets_at >= _OFFSETS_SECONDS
         if offsets_due:
@@ -164,24 +184,11 @@ class Station:
                 parcels.append(parcel)
                 if parcel.journal:
                     self._journal_at[number] = now
-        if not parcels:
-            return
-        try:
-            positions = self._publisher.publish(parcels)
-        except (Fenced, LogUnavailable) as error:
-            if isinstance(error, Fenced):
-                metrics.COMMIT_CONFLICTS.labels(kind="fenced").inc()
-            if self._giving_up:  # within a rebalance, which opens what stays ours by itself
-                self._drop_memory()
-            else:
-                self._wait_and_reopen(error, "publishing: ")
-            return
-        note_published(parcels)
-        for parcel in parcels:
-            self.shards[parcel.shard].outbox.published(parcel, positions.get(parcel.shard))
+        return parcels
 
     def finish(self) -> None:
-        """Drain: everything applied goes into the ledger; `publish` follows."""
+        """Drain: everything applied goes into the ledger; `publish` follows, and waits until it is out."""
+        self._draining = True
         try:
             self._desk.commit()
             self._desk.settle()
@@ -198,11 +205,12 @@ class Station:
         """The group takes shards away: finish what is theirs, unless somebody else may own them already."""
         if fenced:
             self._desk.forget_commits()
+            self._going.forget()
         else:
             self._giving_up = True
             self.finish()
             self.publish()
-            self._giving_up = False
+            self._giving_up = self._draining = False
 
     @property
     def clock(self) -> int:
@@ -267,6 +275,7 @@ class Station:
     def _drop_memory(self) -> None:
         """It may hold half a batch: changes without their marks, which no later commit may write."""
         self._desk.forget_commits()
+        self._going.forget()
         self.shards.clear()
 
     def _is_quiet(self, batches: list[ShardBatch]) -> bool:

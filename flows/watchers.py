@@ -79,7 +79,8 @@ class Watchers:
         place = shard.number, sku
         if place not in self._seen:
             self._seen[place] = self._load([place])[0]
-        watchers = [*dict.fromkeys([*self._seen[place], *shard.watching.get(sku, ())])]
+        new = *shard.watching_sent.get(sku, ()), *shard.watching.get(sku, ())
+        watchers = [*dict.fromkeys([*self._seen[place], *new])]
         self._persons.load((shard, user_id) for user_id in watchers)
         return watchers
 

@@ -58,8 +58,9 @@ def test_what_no_waiting_mends_ends_with_words(kafka: KafkaServer) -> None:
     )
     publisher = OutboxPublisher(transactions)
     entry = Entry("a", 1, "i", "triggers", 0, b"u1", b"v" * 2_000_000)
+    publisher.begin([Parcel(0, [entry], Progress(), "", "a:1", journal=False)])
     with pytest.raises(LogError, match="MSG_SIZE_TOO_LARGE"):
-        publisher.publish([Parcel(0, [entry], Progress(), "", "a:1", journal=False)])
+        publisher.outcome(wait=True)
 
 
 def dead_letter(key: bytes | None, value: bytes) -> DeadLetter:

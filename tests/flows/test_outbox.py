@@ -72,7 +72,10 @@ class Broker:
     def scan(self, starts: Mapping[int, int]) -> dict[int, set[str]]:
         return {shard: {"triggers/0/told"} for shard in starts}
 
-    def send(self, parcels: Sequence[Parcel]) -> dict[int, int]:
+    def begin(self, parcels: Sequence[Parcel]) -> None:
+        raise NotImplementedError
+
+    def outcome(self, *, wait: bool) -> dict[int, int] | None:
         raise NotImplementedError
 
     renew = close = lambda _: None

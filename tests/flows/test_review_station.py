@@ -166,7 +166,7 @@ def test_being_fenced_while_giving_up_asks_for_nothing_new(
     def fenced(parcels: list[Parcel]) -> None:
         raise Fenced("ILLEGAL_GENERATION")
 
-    monkeypatch.setattr(process.publisher, "publish", fenced)
+    monkeypatch.setattr(process.publisher, "begin", fenced)
     monkeypatch.setattr(process.source, "reopen", broken)
     process.round()
     process.station.give_up(fenced=False)

@@ -30,6 +30,9 @@ class Broker(Protocol):
     def failure(self) -> str | None:
         """Why it is not running, with its last lines; None while it runs."""
 
+    def said(self) -> str:
+        """What it has logged since it was started."""
+
 
 class KafkaUnavailableError(RuntimeError):
     """No broker can be had on this machine; the text says why."""
@@ -81,6 +84,11 @@ class KafkaServer:
 
     def restart(self) -> Self:
         return self.start()
+
+    def said(self) -> str:
+        """What the broker has logged since it was started."""
+        assert self._broker is not None, "the broker was never started"
+        return self._broker.said()
 
     def kill(self) -> None:
         """SIGKILL. `restart` brings it back on the same data."""

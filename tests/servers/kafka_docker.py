@@ -66,6 +66,9 @@ class DockerBroker:
             _docker("rm", "--force", "--volumes", self._name)
             self._exists = False
 
+    def said(self) -> str:
+        return _docker("logs", self._name)
+
     def failure(self) -> str | None:
         if not self._exists:
             return "it was not started"

@@ -136,6 +136,9 @@ class LocalBroker:
     def remove(self) -> None:
         shutil.rmtree(self._directory, ignore_errors=True)
 
+    def said(self) -> str:
+        return self._log.read_text(errors="replace")
+
     def failure(self) -> str | None:
         if self._process is None:
             return "it was not started"

@@ -111,7 +111,8 @@ def _cursor_without_token() -> Iterator[None]:
 
 def _keep_labels(self: Outbox, entries: Sequence[Entry]) -> None:
     self.fresh = list(entries)
-    self._acked, self._sent, self._rewrite = [], [[] for _ in self._sent], True
+    del self._acked[self._going :]
+    self._sent, self._rewrite = [[] for _ in self._sent], True
 
 
 def _always_move(self: Outbox, parcel: Parcel, position: int | None) -> None:

@@ -76,7 +76,10 @@ class Owner:
     def publish(self) -> None:
         parcel = self.outbox.parcel(Progress(dict(MARKS)), offsets=False, journal=False)
         if parcel is not None:
-            self.outbox.published(parcel, self.publisher.publish([parcel]).get(0))
+            self.publisher.begin([parcel])
+            positions = self.publisher.outcome(wait=True)
+            assert positions is not None
+            self.outbox.published(parcel, positions.get(0))
 
 
 def published_ids() -> list[str]:

@@ -11,6 +11,25 @@ from tests.simulation.wire import SimulatedLog
 
 JOURNAL = "journal"
 _STABLE_SECONDS, _ANSWER_SECONDS = 0.7, 20.0
+_ANSWERED_SECONDS = (
+    0.0,
+    0.0,
+    0.005,
+    0.02,
+    0.3,
+)  # at once, or after some steps of the others and of the process itself
+
+
+class _UnderWay:
+    """One transaction: `error` is what its end raises, if anything."""
+
+    def __init__(self) -> None:
+        self.positions: dict[int, int] = {}
+        self.error: Exception | None = None
+        self.is_over = False
+
+    def end(self, error: Exception | None) -> None:
+        self.error, self.is_over = error, True
 
 
 class SimulatedTransactions:
@@ -22,6 +41,7 @@ class SimulatedTransactions:
         self._broker, self._world, self._process = source.broker, source.world, source.process
         self._guards = source.guards
         self._stale = False
+        self._under_way = _UnderWay()
         self._seen_before_join: tuple[dict[int, Committed], dict[int, int]] | None = None
         if not (self._guards.cursor_after_join and self._guards.journal_end_after_join):
             source.before_join = self._look_too_early
@@ -60,24 +80,37 @@ class SimulatedTransactions:
             self._epoch = self._broker.init(self.name)
         self._stale = False
 
-    def send(self, parcels: Sequence[Parcel]) -> dict[int, int]:
+    def begin(self, parcels: Sequence[Parcel]) -> None:
         if self._stale:
             self.renew()
+        self._under_way = under_way = _UnderWay()
         try:
-            positions: dict[int, int] = {}
             for parcel in parcels:
-                positions |= self._produce(parcel)
-            offsets = {lane: to for parcel in parcels for lane, to in _offsets(parcel).items()}
-            whose = self.name, self._epoch
-            member = self._source.member, self._source.generation
-            self._request("offsets", lambda: self._broker.add_offsets(*whose, offsets, *member))
-            self._request("end", lambda: self._broker.end(*whose, commit=True))
-        except Refusal as error:
+                under_way.positions |= self._produce(parcel)
+        except (Refusal, UnknownOutcome) as error:
+            under_way.end(error)
+            return
+        offsets = {lane: to for parcel in parcels for lane, to in _offsets(parcel).items()}
+        whose, member = (self.name, self._epoch), (self._source.member, self._source.generation)
+        add = ("offsets", lambda: self._broker.add_offsets(*whose, offsets, *member))
+        end = ("end", lambda: self._broker.end(*whose, commit=True))
+        self._go_on(under_way, [add, end])
+
+    def outcome(self, *, wait: bool) -> dict[int, int] | None:
+        under_way = self._under_way
+        while wait and not under_way.is_over:
+            self._process.sleep(0.002)
+        if not under_way.is_over:
+            return None
+        error = under_way.error
+        if isinstance(error, Refusal):
             if str(error) != STALE_GENERATION:
                 raise UnknownOutcome(str(error)) from error
             self._abort()
             raise Fenced(str(error)) from error
-        return positions
+        if error is not None:
+            raise error
+        return under_way.positions
 
     def close(self) -> None:
         """Nothing is held."""
@@ -98,8 +131,29 @@ class SimulatedTransactions:
             positions[parcel.shard] = at
         return positions
 
+    def _go_on(self, under_way: _UnderWay, steps: Sequence[tuple[str, Callable[[], object]]]) -> None:
+        """The requests of another thread, each a while after the one before, whatever the process does meanwhile."""
+
+        def go() -> None:
+            if not self._process.thread_io(steps[0][0], go):
+                return
+            try:
+                self._answer(*steps[0])
+            except (Refusal, UnknownOutcome) as error:
+                under_way.end(error)
+                return
+            if steps[1:]:
+                self._go_on(under_way, steps[1:])
+            else:
+                under_way.end(None)
+
+        self._world.later(self._world.rng.choice(_ANSWERED_SECONDS), go)
+
     def _request(self, what: str, work: Callable[[], object]) -> object:
         self._process.io(what)
+        return self._answer(what, work)
+
+    def _answer(self, what: str, work: Callable[[], object]) -> object:
         faults = self._world.faults
         if self._world.chance(faults.lost_request):
             raise UnknownOutcome(f"simulated: {what} was lost")

@@ -86,6 +86,27 @@ class Process:
             self.strike()
         self._switch()
 
+    def thread_io(self, what: str, again: Callable[[], object]) -> bool:
+        """Before an I/O of the process's other thread, which a kill ends and a stop stops: may it be made?
+
+        Where the process is stopped, `again` comes when it goes on.
+        """
+        if not self.alive:
+            return False
+        if not self.stopped:
+            self.world.ios.append(what)
+            if len(self.world.ios) == self.world.crash_at:
+                self._die()
+            else:
+                self.strike()
+            if self not in self.world.living:
+                self.kill()
+                return False
+        if self.world.now < self.stopped_until:
+            self.world.later(self.stopped_until - self.world.now, again)
+            return False
+        return True
+
     def strike(self) -> None:
         """Where a record's fate is decided, faults come more often than the dice of each step would bring them."""
         world = self.world

@@ -30,7 +30,9 @@ def main(minutes: float, seed: int, report: Path | None) -> int:
     series, warm_up = scene.sampler.series, minutes * 60 * _WARM_UP_SHARE
     (directory / "series.json").write_text(json.dumps(series))
     found = words(series, warm_up)
-    page = markdown(outcome, series, minutes=minutes, warm_up_seconds=warm_up)
+    page = markdown(
+        outcome, series, minutes=minutes, warm_up_seconds=warm_up, broken_brokers=scene.broken_brokers
+    )
     say("\n" + page)
     if report is not None:
         report.write_text(page)

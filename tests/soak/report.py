@@ -28,7 +28,12 @@ def words(series: Mapping[str, Sequence[Sample]], warm_up_seconds: float) -> dic
 
 
 def markdown(
-    outcome: Outcome, series: Mapping[str, Sequence[Sample]], *, minutes: float, warm_up_seconds: float
+    outcome: Outcome,
+    series: Mapping[str, Sequence[Sample]],
+    *,
+    minutes: float,
+    warm_up_seconds: float,
+    broken_brokers: int,
 ) -> str:
     """For docs/soak.md."""
     machine = f"{os.cpu_count()} CPUs, {platform.system()}, Python {platform.python_version()}"
@@ -48,6 +53,7 @@ def markdown(
             "",
             "**Exactness: {}**, {:,} records, {:,} triggers, {:,} users.".format(outcome.word, *counts),
             "",
+            *_brokers(broken_brokers),
             "## Memory",
             "",
             f"After a warm-up of {warm_up_seconds / 60:.0f} minutes; growth in percent of the mean an hour, by the",
@@ -78,6 +84,16 @@ def markdown(
             *_troubles(outcome),
         ]
     )
+
+
+def _brokers(broken: int) -> list[str]:
+    if not broken:
+        return []
+    return [
+        f"After kill -9 Kafka's group coordinator refused everybody {broken} times (its state machine *is out of",
+        "sync with the underlying log*, as it says itself) until the broker was started once more.",
+        "",
+    ]
 
 
 def _memory(series: Mapping[str, Sequence[Sample]], warm_up_seconds: float) -> Iterator[str]:
