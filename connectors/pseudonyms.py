@@ -67,7 +67,7 @@ class Pseudonyms:
         return person if self.is_ours(person) else self.of(person)
 
     def _made(self, body: str, place: int) -> str:
-        stem = PREFIX + body + self._text(f"check {body} {place}".encode(), _CHECK)
+        stem = PREFIX + body + self._text(f"check {body} {place}/{self._partitions}".encode(), _CHECK)
         tried, suffixes = itertools.tee(map(bytes, itertools.product(_ALPHABET, repeat=4)))
         places = places_of(stem.encode(), tried, self._partitions)
         return stem + next(s for s, found in zip(suffixes, places, strict=False) if found == place).decode()

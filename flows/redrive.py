@@ -86,8 +86,9 @@ def listed(
         letters.close()
     if values:
         with Withheld(settings) as withheld:
-            read = [(record, withheld.restored(record)) for record in found.newest]
-        found.newest.extend(record if isinstance(each, str) else each for record, each in read)
+            for place, record in enumerate(found.newest):
+                restored = withheld.restored(record)
+                found.newest[place] = record if isinstance(restored, str) else restored
     return found
 
 
