@@ -75,7 +75,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def made_ids(out: Path, pseudonyms: Pseudonyms | None) -> dict[tuple[object, ...], str]:
     """The id of each decision that could have become a trigger, by what it is about."""
-    found = {}
+    found: dict[tuple[object, ...], str] = {}
     for line in (out / "decisions.jsonl").read_bytes().splitlines():
         each = msgspec.json.decode(line)
         user = each["user_id"] if pseudonyms is None else pseudonyms.of(each["user_id"])
@@ -134,7 +134,7 @@ def test_a_replay_in_one_shard_names_everybody_as_the_service_in_many_does() -> 
 
 
 def refused_orders(log: Path) -> list[bytes]:
-    """Three orders in euros and a line that says nothing: a file log that has been replayed into its own dead letters."""
+    """Three orders in euros and a line that says nothing: a file log, with the dead letters that a replay made."""
     line = {"sku": "k1", "quantity": 1, "price": 100}
     orders = [
         msgspec.json.encode(
@@ -251,6 +251,6 @@ def test_state_of_before_goes_on_without_pseudonyms() -> None:
 
 
 def test_another_number_of_shards_than_names_are_made_for_is_refused() -> None:
-    with pytest.raises(LogError, match="Write kafka.partitions: 12"):
+    with pytest.raises(LogError, match=r"Write kafka\.partitions: 12"):
         privacy.check_partitions(settings_of(*ON, "source=kafka", "kafka.partitions=8"), 12)
     privacy.check_partitions(settings_of("source=kafka", "kafka.partitions=8", key=""), 12)
