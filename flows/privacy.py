@@ -59,14 +59,20 @@ def problems(settings: Settings, recorded: Mapping[str, str]) -> Iterator[str]:
         )
 
 
-def check_partitions(settings: Settings, shards: int) -> None:
-    """Raise LogError where pseudonyms would be made for another number of partitions than there are."""
+def partition_problems(settings: Settings, shards: int) -> Iterator[str]:
+    """Why pseudonyms would be made for another number of partitions than there are."""
     if settings.privacy.pseudonymise and shards != _partitions(settings):
         name = f"{settings.source.kind}.partitions"
-        raise LogError(
+        yield (
             f"{name} is {_partitions(settings)}, but there are {shards} shards: a pseudonym lies on the partition of "
             f"its id only among as many as it was made for. Write {name}: {shards}"
         )
+
+
+def check_partitions(settings: Settings, shards: int) -> None:
+    """Raise LogError where there is one."""
+    for why in partition_problems(settings, shards):
+        raise LogError(why)
 
 
 def _partitions(settings: Settings) -> int:

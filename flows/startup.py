@@ -77,7 +77,11 @@ def misfits(settings: Settings, recorded: Mapping[str, str]) -> list[str]:
     found = [f"the state under app {settings.app}: {why}" for why in shape_problems(recorded, same, LAYOUT)]
     found += privacy.problems(settings, recorded)
     found += topics.problems(settings, recorded)
-    found += _changes(settings, recorded, origin_of(settings, brokers_of(settings)))
+    origin = origin_of(settings, brokers_of(settings))
+    found += _changes(settings, recorded, origin)
+    found += privacy.partition_problems(
+        settings, int(origin.get("letters.partitions", settings.kafka.partitions))
+    )
     return found
 
 

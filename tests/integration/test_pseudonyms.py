@@ -1,7 +1,8 @@
-"""With privacy.pseudonymise, is nobody's id in anything that the real service writes, and is all else as without it?"""
+"""With pseudonyms, over shards of a real Kafka and Redis: is nobody named, and does all else work as without them?"""
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterator
@@ -14,11 +15,16 @@ import redis
 
 from connectors.murmur2 import partition
 from connectors.pseudonyms import Pseudonyms
-from tests.integration.installation import CART_ONLY, INPUTS, Installation, Record, eventually, merged
+from tests.integration.installation import (
+    CART_ONLY,
+    INPUTS,
+    Record,
+    lines_of,
+    merged,
+    write_history,
+)
 from tests.integration.shop import KafkaShop
-from tests.integration.test_status import ask
 from tests.servers.kafka import KafkaServer
-from tests.servers.ports import free_port
 
 KEY, OTHER = "0123456789abcdef" * 2, "fedcba9876543210" * 2
 VARIABLE = "BECKON__PRIVACY__KEY"
@@ -32,96 +38,6 @@ PEOPLE, PARTITIONS = 12, 4
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the environment of every command."""
     monkeypatch.setenv(VARIABLE, KEY)
-
-
-def kept(url: str, app: str) -> Iterator[bytes]:
-    """Every key of an installation in Redis, and every value as it lies there."""
-    with redis.Redis.from_url(url) as client:
-        client.ping()
-        for name in client.scan_iter(match=f"{{{app}*", count=1000):
-            yield name
-            match client.type(name):
-                case b"string":
-                    yield cast("bytes", client.get(name))
-                case b"hash":
-                    for pair in cast("dict[bytes, bytes]", client.hgetall(name)).items():
-                        yield from pair
-                case b"zset":
-                    yield from cast("list[bytes]", client.zrange(name, 0, -1))
-                case b"list":
-                    yield from cast("list[bytes]", client.lrange(name, 0, -1))
-                case other:
-                    assert other == b"set"
-                    yield from cast("set[bytes]", client.smembers(name))
-
-
-def test_a_lively_shop_leaves_nobodys_id_anywhere(redis_url: str, tmp_path: Path) -> None:
-    """The demo shop, in files: state, outputs, log at its most talkative, metrics, HTTP and commands."""
-    port = free_port()
-    settings: dict[str, Any] = {
-        **PSEUDONYMS,
-        "redis": {"url": redis_url},
-        "http": {"enabled": True, "port": port},
-        "logs": {"level": "debug"},
-        "demo": {"enabled": True, "behind": "26h", "speed": 10000, "shoppers": 60},
-    }
-    with Installation(tmp_path / "shop", settings) as shop:
-        service = shop.start("run", "--show")
-        log = shop.directory / "var" / "log"
-        eventually(lambda: ask(port, "/readyz")[0] == 200, what="readiness")
-        someone, other = "shopper-0001", "shopper-0002"
-        name, of_other = map(Pseudonyms(KEY, 1).of, (someone, other))
-        eventually(lambda: ask(port, f"/api/users/{someone}")[0] == 200, what="somebody known")
-        eventually(lambda: (log / "triggers.jsonl").stat().st_size > 100_000, what="many triggers")
-
-        # whoever asks may know the id or the pseudonym, and is told the pseudonym
-        said = [
-            ask(port, f"/api/users/{who}{about}")[1] for who in (someone, name) for about in ("", "/explain")
-        ]
-        assert [json.loads(body)["user_id"] for body in said] == [name] * 4
-        for command in commands(someone):
-            shop.run(*command.split())
-        logs = sorted(shop.directory.glob("process-*.log"))
-        assert [name in path.read_text() for path in logs] == [True] * (1 + len(commands(someone)))
-        assert shop.run("pseudonym", name).strip() == name
-
-        # so may who has somebody forgotten
-        shop.run("erase", someone, "--yes")
-        shop.run("erase", of_other, "--yes")
-        both = (someone, name, other, of_other)
-        eventually(lambda: {ask(port, f"/api/users/{who}")[0] for who in both} == {404}, what="the erasures")
-        requests = re.findall(rb'.*"erase_requested".*', (log / "customers.jsonl").read_bytes())
-        assert [json.loads(each)["user_id"] for each in requests[-2:]] == [name, of_other]
-
-        said += [ask(port, path)[1] for path in ("/metrics", "/readyz", "/healthz")]
-        service.terminate()
-        assert service.wait(30) == 0, service.said()
-        said += kept(shop.redis_url, shop.app)
-        said += [path.read_bytes() for path in shop.directory.glob("process-*.log")]
-        outputs = [path for path in log.rglob("*") if path.is_file() and path.stem not in INPUTS]
-        said += [path.read_bytes() for path in outputs]
-        assert {path.stem for path in outputs} >= {"triggers", "decisions", "dead_letters"}
-        everything = b"\n".join(said)
-        assert len(everything) > 1_000_000
-        raw = (log / "clickstream.jsonl").read_bytes()
-        for kind in (rb"shopper-\d", rb"visitor-\w", rb"guest-[a-z]+-\d"):  # all ids of the demo's people
-            assert re.search(kind, raw)
-            assert not re.findall(rb".{60}%b.{40}" % kind, everything, re.DOTALL)[:3]
-        assert b"GET /cart" in raw
-        assert b"R0VUIC9jYX" not in everything, "a bad record, in base64"
-
-
-def commands(someone: str) -> list[str]:
-    return [
-        f"profile {someone} --json",
-        f"profile {someone}",
-        f"explain {someone} --json",
-        f"explain {someone}",
-        f"pseudonym {someone}",
-    ]
-
-
-# Kafka
 
 
 def record(role: str, user: str, type_: str, number: int, **fields: Any) -> Record:
@@ -142,7 +58,9 @@ def story() -> list[Record]:
             "sku": "k1",
         }
         found += [
-            ("clickstream", cookie, msgspec.json.encode({**viewed, "session_id": f"session-of-person-{n}"})),
+            ("clickstream", cookie, msgspec.json.encode(viewed)),
+            # by way of the alias, in a letter
+            ("clickstream", cookie, msgspec.json.encode({**viewed, **again(n)})),
             record("customers", someone, "identity_linked", 100 + n, from_id=cookie, to_id=someone),
             record(
                 "customers", someone, "referral_completed", 200 + n, referee_id=f"person-{(n + 1) % PEOPLE}"
@@ -166,6 +84,10 @@ def story() -> list[Record]:
     return found
 
 
+def again(number: int) -> dict[str, Any]:
+    return {"event_id": f"w{number}", "ts": START + HOUR, "session_id": f"session-of-person-{number}"}
+
+
 @pytest.fixture
 def shop(tmp_path: Path, kafka: KafkaServer, redis_url: str) -> Iterator[KafkaShop]:
     settings = merged(CART_ONLY, {**PSEUDONYMS, "input": {"bad_share": 1}, "orders": {"count_on": "placed"}})
@@ -182,8 +104,10 @@ def what_is_written(shop: KafkaShop) -> Iterator[bytes]:
         for message in shop.read(role):
             yield message.key() or b""
             yield message.value() or b""
+            for state in re.findall(rb'"state":"([^"]+)"', message.value() or b""):
+                yield base64.b64decode(state)
             yield from (value or b"" for _, value in cast("list[tuple[str, bytes]]", message.headers() or []))
-    yield from kept(shop.redis_url, shop.app)
+    yield from shop.kept()
     yield from (path.read_bytes() for path in shop.directory.glob("process-*.log"))
 
 
@@ -196,9 +120,7 @@ def assert_nobody_is_named(shop: KafkaShop) -> None:
 
 def test_the_ids_of_one_person_are_one_over_shards_and_replies_reach_her(shop: KafkaShop) -> None:
     name = Pseudonyms(KEY, PARTITIONS).of
-    spread = {
-        partition(f"{who}-{n}".encode(), PARTITIONS) for who in ("person", "cookie") for n in range(PEOPLE)
-    }
+    spread = {place(f"{who}-{n}") for who in ("person", "cookie") for n in range(PEOPLE)}
     assert spread == set(range(PARTITIONS)), "they live in all shards"
     triggers = {
         each["subject"]: each["id"] for each in shop.triggers() if each["data"]["rule"] == "cart_abandoned"
@@ -221,7 +143,24 @@ def test_the_ids_of_one_person_are_one_over_shards_and_replies_reach_her(shop: K
         (thread,) = someone.replies.threads
         assert (thread.answered_at > 0) == (n < 2)
     assert len(users) == 2 * PEOPLE + 40
+    letters = b"".join(message.value() or b"" for message in shop.read("letters"))
+    assert b'"session_id":"ps_' in letters, "some cookie was an alias already as its second view was read"
     assert_nobody_is_named(shop)
+
+
+def test_a_replay_makes_the_same_triggers_as_the_service_over_all_shards(shop: KafkaShop) -> None:
+    write_history(
+        shop.directory / "history", [(shop.topics[role], key, value) for role, key, value in story()]
+    )
+    shop.run("replay", shop.directory / "history", shop.directory / "out")
+
+    replayed = {each["id"]: each["subject"] for each in lines_of(shop.directory / "out" / "triggers.jsonl")}
+    assert replayed == {each["id"]: each["subject"] for each in shop.triggers()}
+    assert len(replayed) >= PEOPLE
+
+
+def place(person: str) -> int:
+    return partition(person.encode(), PARTITIONS)
 
 
 def answer(user: str, trigger_id: str) -> Record:
@@ -277,7 +216,12 @@ def test_another_key_is_refused_and_a_rebuild_says_nothing_twice(
     assert "knows people by pseudonyms" in said
 
     monkeypatch.setenv(VARIABLE, KEY)
-    shop.change(PSEUDONYMS)
+    shop.change({**PSEUDONYMS, "kafka": {"partitions": PARTITIONS + 1}})
+    for command in ("check", "run"):
+        code, said = shop.fails(command)
+        assert code == 1
+        assert f"Write kafka.partitions: {PARTITIONS}" in said
+    shop.change({"kafka": {"partitions": PARTITIONS}})
     with redis.Redis.from_url(shop.redis_url) as client:
         client.flushdb()
     shop.run("rebuild")
