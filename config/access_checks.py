@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from config.layers import PREFIX, Branch, has_password, is_secret, leaves, variable_of
 from config.problem import Problem
-from config.settings import Http, Kafka, Redis, Settings
+from config.settings import Http, Kafka, Privacy, Redis, Settings
 
 TOKEN_CHARACTERS: Final = 16
+KEY_CHARACTERS: Final = 32
 _LOOPBACK: Final = ("localhost", "::1", "")
 
 
@@ -36,12 +37,15 @@ def access_problems(settings: Settings) -> Iterator[Problem]:
     if token and (len(token) < TOKEN_CHARACTERS or not token.isascii() or not token.isprintable()):
         message = f"is shorter than {TOKEN_CHARACTERS} characters, or has others than a header may have"
         yield Problem("http.token", message, "make one: openssl rand -hex 24")
+    yield from _privacy_problems(settings.privacy)
 
 
 def access_notes(settings: Settings) -> Iterator[str]:
     """What is allowed and leaves a door open."""
     if settings.http.enabled and not settings.http.on_loopback:
         yield _open_http(settings.http)
+    if settings.privacy.key and not settings.privacy.pseudonymise:
+        yield "privacy.key is there and not used: privacy.pseudonymise is false, ids of people are kept as they come"
     if "kafka" in (settings.source.kind, settings.sink.kind):
         yield from _kafka_notes(settings.kafka)
     url = settings.redis.url
@@ -63,6 +67,15 @@ def _redis_problems(redis: Redis) -> Iterator[Problem]:
             yield Problem(f"redis.tls.{name}", f"needs redis.tls.{other}, too", "a certificate has a key")
     if redis.username and _user_in(redis.url):
         yield Problem("redis.username", "redis.url names a user, too", "keep one of them")
+
+
+def _privacy_problems(privacy: Privacy) -> Iterator[Problem]:
+    """A key that can be guessed hides nobody: whoever has pseudonyms tries all ids with it."""
+    if privacy.pseudonymise and len(privacy.key) < KEY_CHARACTERS:
+        message = f"has fewer than {KEY_CHARACTERS} characters" if privacy.key else "is missing"
+        variable = variable_of("privacy.key")
+        way_out = f"openssl rand -hex 32 makes one; set {variable} or {variable}_FILE in the environment"
+        yield Problem("privacy.key", f"{message}, and privacy.pseudonymise needs it", way_out)
 
 
 def _kafka_notes(kafka: Kafka) -> Iterator[str]:

@@ -20,7 +20,7 @@ PREFIX = "BECKON__"
 DEPTH_LIMIT = 12  # no setting is half as deep; an alias that contains itself is endless
 
 _OPTIONS = "kafka.options."  # below it a key has dots of its own, as librdkafka writes them
-_SECRETS = frozenset(("redis.password", "http.token"))
+_SECRETS = frozenset(("redis.password", "http.token", "privacy.key"))
 _SECRET_OPTION = re.compile(r"password|passphrase|secret|key\.pem|oauthbearer\.config")
 _NULLS = ("null", "Null", "NULL", "~")
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

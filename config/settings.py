@@ -162,6 +162,13 @@ class Http(Section, frozen=True):
         return self.bind in ("localhost", "::1") or self.bind.startswith("127.")
 
 
+class Privacy(Section, frozen=True):
+    """`pseudonymise`: ids of people are replaced as they come in, by what `key` makes of them."""
+
+    pseudonymise: bool
+    key: str
+
+
 class Logs(Section, frozen=True):
     level: Literal["debug", "info", "warning", "error"]
     format: Literal["auto", "json", "text"]
@@ -233,6 +240,7 @@ class Settings(Section, frozen=True):
     delivery: Delivery
     policy: Policy
     http: Http
+    privacy: Privacy
     logs: Logs
     demo: Demo
     rules: dict[str, Any]

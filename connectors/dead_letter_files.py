@@ -69,6 +69,7 @@ class FileDeadLetters:
                     None,
                     value,
                     whole=len(value) <= self._value_limit and b"\n" not in value,
+                    withheld=kept.withheld,
                 )
             before += read
         progress(before, total)
@@ -132,6 +133,7 @@ class _Line(Struct):
     reason: str
     detail: str
     value_base64: str
+    withheld: str | None = None
 
 
 def _lines_of(path: Path) -> Iterator[bytes]:

@@ -19,6 +19,7 @@ from connectors.log import LogError
 
 CUT: Final = "beckon.cut"
 REDRIVEN: Final = "beckon.redriven"
+WITHHELD: Final = "beckon.withheld"
 _FROM: Final = "beckon.redriven.from"
 _ANSWER_SECONDS: Final = 15.0
 _TRANSACTION_SECONDS: Final = 30.0
@@ -34,7 +35,8 @@ Progress = Callable[[int, int], None]
 class DeadRecord(Struct, frozen=True):
     """A dead letter as it lies there. `topic`, `partition`, `offset`: of the record as it came in.
 
-    `at`: epoch ms, when it was found bad, where the log knows that. `whole`: all its bytes were kept.
+    `at`: epoch ms, when it was found bad, where the log knows that. `whole`: all its bytes were kept. `withheld`: the
+    seal of its key and bytes, which are not in the letter but only where it came in (connectors/originals.py).
     """
 
     place: Place
@@ -47,6 +49,7 @@ class DeadRecord(Struct, frozen=True):
     value: bytes
     at: int | None = None
     whole: bool = True
+    withheld: str | None = None
 
 
 class DeadLetters(Protocol):
@@ -232,6 +235,7 @@ def _record_of(message: Message) -> DeadRecord:
         message.value() or b"",
         written if kind else None,
         CUT not in said,
+        said.get(WITHHELD),
     )
 
 

@@ -188,16 +188,21 @@ def dead_letter(
 
 
 def dead_letter_line(
-    rejected: Rejected, *, topic: str, partition: int, offset: int, value: bytes | None
+    rejected: Rejected,
+    *,
+    topic: str,
+    partition: int,
+    offset: int,
+    value: bytes | None,
+    withheld: str | None = None,
 ) -> bytes:
-    """The same for a file log, whose records are JSON lines: the bytes travel as base64."""
-    return _encode(
-        {
-            "topic": topic,
-            "partition": partition,
-            "offset": offset,
-            "reason": rejected.reason,
-            "detail": rejected.detail,
-            "value_base64": base64.b64encode(value or b"").decode(),
-        }
-    )
+    """The same for a file log, whose records are JSON lines: the bytes travel as base64. `withheld`: their seal."""
+    said = {
+        "topic": topic,
+        "partition": partition,
+        "offset": offset,
+        "reason": rejected.reason,
+        "detail": rejected.detail,
+        "value_base64": base64.b64encode(value or b"").decode(),
+    }
+    return _encode(said if withheld is None else {**said, "withheld": withheld})

@@ -34,8 +34,9 @@ same topic changes nothing.
 DEAD_LETTERS = """\
 ## What is no event
 
-A record that cannot be taken goes to the dead-letter topic, once and with its bytes untouched, with the
-headers `__connect.errors.*` and in `beckon.reason` one of:
+A record that cannot be taken goes to the dead-letter topic, once and with its bytes untouched (with
+`privacy.pseudonymise` without them, as [security.md](security.md) tells), with the headers
+`__connect.errors.*` and in `beckon.reason` one of:
 
 """
 

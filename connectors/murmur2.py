@@ -6,6 +6,7 @@ we can check co-partitioning and write records next to the state they belong to.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 _SEED = 0x9747B28C
@@ -17,19 +18,35 @@ _CACHED_KEYS = 65_536
 def murmur2(data: bytes) -> int:
     """The hash as an unsigned 32-bit integer (Java prints the same bits signed)."""
     length = len(data)
-    h = _SEED ^ length
     whole = length & ~3
-    for at in range(0, whole, 4):
-        k = int.from_bytes(data[at : at + 4], "little") * _M & _MASK
-        k = (k ^ k >> 24) * _M & _MASK
-        h = (h * _M & _MASK) ^ k
+    h = _absorbed(_SEED ^ length, data[:whole])
     if whole != length:
         h = (h ^ int.from_bytes(data[whole:], "little")) * _M & _MASK
-    h = (h ^ h >> 13) * _M & _MASK
-    return h ^ h >> 15
+    return _finished(h)
+
+
+def places_of(stem: bytes, suffixes: Iterable[bytes], partitions: int) -> Iterator[int]:
+    """The partition of `stem` with each suffix behind it. `stem` is of whole blocks, a suffix is one: four bytes."""
+    before = _absorbed(_SEED ^ (len(stem) + 4), stem)  # all that a suffix does not change
+    for suffix in suffixes:
+        yield (_finished(_absorbed(before, suffix)) & 0x7FFFFFFF) % partitions
 
 
 @lru_cache(maxsize=_CACHED_KEYS)
 def partition(key: bytes, partitions: int) -> int:
     """The partition of `key` among `partitions`: Java's `toPositive(murmur2(key)) % partitions`."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def _absorbed(h: int, data: bytes) -> int:
+    """After these bytes, of whole blocks."""
+    for at in range(0, len(data), 4):
+        k = int.from_bytes(data[at : at + 4], "little") * _M & _MASK
+        k = (k ^ k >> 24) * _M & _MASK
+        h = (h * _M & _MASK) ^ k
+    return h
+
+
+def _finished(h: int) -> int:
+    h = (h ^ h >> 13) * _M & _MASK
+    return h ^ h >> 15

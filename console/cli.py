@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from console import dlq, examination, explain, fit
+from console import dlq, examination, explain, fit, pseudonym
 from console.options import (
     FAILED,
     WRONG_USAGE,
@@ -206,6 +206,7 @@ def profile(
 
 
 app.command(epilog=explain.EXAMPLE)(explain.explain)
+app.command(epilog=pseudonym.EXAMPLE)(pseudonym.pseudonym)
 
 
 @app.command(epilog="Example: beckon erase u1 --yes")

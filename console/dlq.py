@@ -67,7 +67,7 @@ def list_(
     with told(), progress_of("reading dead letters") as progress:
         from flows import redrive as work
 
-        found = work.listed(settings, _wanted(reason, topic, since), limit, progress)
+        found = work.listed(settings, _wanted(reason, topic, since), limit, progress, values=values)
     if as_json:
         for record in found.newest:
             say_json(_shown(record, values=values))
@@ -154,6 +154,7 @@ def _shown(record: DeadRecord, *, values: bool) -> dict[str, Any]:
         "at": None if record.at is None else iso(record.at),
         "bytes": len(record.value),
         "whole": record.whole,
+        "withheld": record.withheld is not None,
     }
     if values:
         shown["key"] = None if record.key is None else record.key.decode(errors="replace")

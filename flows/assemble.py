@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import redis
 from msgspec import Struct
@@ -16,6 +17,7 @@ from connectors.codec import Decoder
 from connectors.file_log import FileLog, FilePublisher
 from connectors.kafka import KafkaLog
 from connectors.log import InputLog
+from connectors.pseudonyms import PseudonymisingDecoder
 from connectors.publisher import OutboxPublisher, Publisher
 from connectors.transactions import KafkaTransactions
 from flows.dead_letter import DEAD_LETTER_BYTES, dead_letters_of
@@ -23,6 +25,7 @@ from flows.desk import Desk
 from flows.intake import Clock, Intake
 from flows.item_facts import ItemFacts
 from flows.outgoing import Outgoing
+from flows.privacy import check_partitions, pseudonyms_of
 from flows.redis_access import redis_client
 from flows.rulebook import Rulebook, Written
 from flows.shard import Shard
@@ -152,15 +155,18 @@ def publisher_of(settings: Settings, source: InputLog, choices: Choices) -> Publ
 
 def decoders_of(settings: Settings) -> dict[str, Decoder]:
     chosen = settings.input
+    let_in: dict[str, Any] = {
+        "max_bytes": chosen.max_bytes,
+        "currency": chosen.currency,
+        "ahead_limit_ms": settings.time.ahead_limit,
+    }
+    # What a letter carries has been let in already, under the names it is to have, and may have grown since.
+    ours = {**let_in, "max_bytes": DEAD_LETTER_BYTES, "ahead_limit_ms": LAST_TS}
+    outside: Callable[[str, Any], Decoder] = partial(Decoder, **let_in)
+    if (pseudonyms := pseudonyms_of(settings)) is not None:
+        outside = partial(PseudonymisingDecoder, pseudonyms=pseudonyms, **let_in)
     return {
-        role: Decoder(
-            role,
-            union,
-            # What a letter carries has been let in already, and may have grown since.
-            max_bytes=chosen.max_bytes if role != "letters" else DEAD_LETTER_BYTES,
-            currency=chosen.currency,
-            ahead_limit_ms=settings.time.ahead_limit if role != "letters" else LAST_TS,
-        )
+        role: Decoder(role, union, **ours) if role == "letters" else outside(role, union)
         for role, union in TOPICS.items()
     }
 
@@ -175,6 +181,8 @@ def station_of(
     """Wire one process's parts, and start it: the shape of the state is checked, the shards are asked for."""
     engine = settings.engine
     shards: dict[int, Shard] = {}
+    if not choices.closed:
+        check_partitions(settings, source.partitions["letters"])
     ledger.prepare(source.partitions["letters"], LAYOUT)
     rulebook = Rulebook(settings, ledger, choices.written, monotonic=choices.nature.monotonic)
     station = Station(
@@ -251,7 +259,9 @@ def _intake_of(
             until=choices.until_ts,
         ),
         new_owner=choices.nature.token,
-        encode_dead=dead_letters_of(input_topics(settings), as_line=isinstance(source, FileLog)),
+        encode_dead=dead_letters_of(
+            input_topics(settings), pseudonyms_of(settings), as_line=isinstance(source, FileLog)
+        ),
         decode_wall=None if choices.closed else wall.latest,
         queued_records=settings.engine.queued_records,
         live_records=settings.engine.batch_records // 4,

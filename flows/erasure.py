@@ -14,13 +14,14 @@ from connectors.files import FileTopic
 from connectors.log import LogError
 from connectors.murmur2 import partition
 from flows.assemble import wall_ms
+from flows.privacy import name_of
 
 _DELIVERY_SECONDS = 15.0
 
 
 def request(settings: Settings, user_id: str) -> str:
     """Write `erase_requested`, and answer with its event id; the running service, or the next one, does the rest."""
-    event_id = str(uuid.uuid4())
+    event_id, user_id = str(uuid.uuid4()), name_of(settings, user_id)
     event = {"event_id": event_id, "type": "erase_requested", "ts": wall_ms(), "user_id": user_id}
     value = msgspec.json.encode(event)
     name = settings.kafka.topics.customers

@@ -13,6 +13,7 @@ from config.settings import Settings
 from connectors.http import BadQuery
 from connectors.murmur2 import partition
 from flows.assemble import wall_ms
+from flows.privacy import name_of
 from flows.profiles import ledger_beside, living, published_for, state_url
 from flows.shard import unpack_item
 from state.calendar import millis
@@ -50,6 +51,7 @@ def read(
     """
     if rule is not None and rule not in settings.rules:
         raise UnknownRule(f"there is no rule {rule!r}; rules: {', '.join(settings.rules)}")
+    user_id = name_of(settings, user_id)
     with ledger_beside(settings, url) as ledger:
         user = living(ledger, user_id)
         if user is None:

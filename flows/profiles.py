@@ -14,6 +14,7 @@ from config.settings import Settings
 from connectors.murmur2 import partition
 from flows.assemble import redis_ledger, wall_ms
 from flows.buyers import published_on
+from flows.privacy import name_of
 from flows.redis_access import redis_client
 from state.profile import profile
 from state.profile_shape import Profile
@@ -51,7 +52,7 @@ def ledger_beside(settings: Settings, url: str) -> Iterator[RedisLedger]:
 def read(settings: Settings, url: str, user_id: str) -> Profile | None:
     """The profile as of now, of whoever the id is today; None for a user never seen, or erased."""
     with ledger_beside(settings, url) as ledger:
-        user = living(ledger, user_id)
+        user = living(ledger, name_of(settings, user_id))
         if user is None or user.erased_at is not None:
             return None
         return profile(user, wall_ms(), fold_of(settings).under(published_for(ledger, settings, user)))

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from config.settings import Settings
 from connectors.brokers import Brokers, Extent, Place
-from flows import rights, startup
+from flows import privacy, rights, startup
 from flows.startup import JOURNAL, sources_of
 from flows.topics import BEGIN_ANEW, brokers_of
 from state.ledger import Commit, Store
@@ -87,7 +87,7 @@ def run(
     names = sources_of(settings)
     shards = brokers.partitions()[names["letters"]]
     store.prepare(shards, LAYOUT)
-    store.record(startup.origin_of(settings, brokers))
+    store.record(privacy.remembered(settings) | startup.origin_of(settings, brokers))
     for shard in range(shards):
         _permit(store, shard, new_owner(), found.extents[names[JOURNAL], shard].begin)
         progress(len(found.extents) + shard + 1, len(found.extents) + shards)

@@ -19,6 +19,7 @@ from connectors.codec import Decoder, Rejected
 from connectors.dead_letter_files import FileDeadLetters
 from connectors.dead_letters import DeadLetters, DeadRecord, KafkaDeadLetters, Place, Progress
 from flows.assemble import LINE_LIMIT, decoders_of, input_topics, wall_ms
+from flows.withheld import Withheld
 
 SCAN_RECORDS: Final = (
     200_000  # of each partition, the newest: 100 bytes of memory each for what went back (judgement)
@@ -60,8 +61,13 @@ class Redriven(Struct):
     left: bool = False
 
 
-def listed(settings: Settings, wanted: Wanted, limit: int, progress: Progress) -> Listing:
-    """The newest `limit` letters that did not go back yet, and how many there are of each kind."""
+def listed(
+    settings: Settings, wanted: Wanted, limit: int, progress: Progress, *, values: bool = False
+) -> Listing:
+    """The newest `limit` letters that did not go back yet, and how many there are of each kind.
+
+    `values`: also what was withheld, where it can still be had.
+    """
     letters = _letters_of(settings)
     try:
         gone = letters.redriven(progress)
@@ -78,6 +84,11 @@ def listed(settings: Settings, wanted: Wanted, limit: int, progress: Progress) -
                 found.newest.append(record)
     finally:
         letters.close()
+    if values:
+        with Withheld(settings) as withheld:
+            for place, record in enumerate(found.newest):
+                restored = withheld.restored(record)
+                found.newest[place] = record if isinstance(restored, str) else restored
     return found
 
 
@@ -91,18 +102,20 @@ def redrive(
     dry_run: bool = False,
 ) -> Redriven:
     """Send at most `limit` letters back, the oldest first. `mended`: these alone, with these bytes."""
-    letters = _letters_of(settings)
+    letters, withheld = _letters_of(settings), Withheld(settings)
     done = Redriven(stayed=Counter())
     try:
         if not dry_run:
             letters.begin()
         gone = letters.redriven(progress)
-        chosen = _chosen(settings, letters.read(progress), wanted, gone, mended, done)
+        wanting = _wanting(settings, letters.read(progress), wanted, gone, mended, done)
+        chosen = _chosen(settings, wanting, withheld, mended, done)
         for batch in _batches(chosen, limit, done):
             if not dry_run:
                 letters.redrive(batch)
             done.sent += len(batch)
     finally:
+        withheld.close()
         letters.close()
     if mended is not None and not done.left:
         done.stayed[_NOT_FOUND] = len(mended) - done.sent - done.stayed.total()
@@ -110,7 +123,7 @@ def redrive(
     return done
 
 
-def _chosen(
+def _wanting(
     settings: Settings,
     records: Iterator[DeadRecord],
     wanted: Wanted,
@@ -118,16 +131,33 @@ def _chosen(
     mended: Mended | None,
     done: Redriven,
 ) -> Iterator[DeadRecord]:
-    """Who may go, with the bytes that go; `done` is told who may not, and why."""
-    matches, decoders = _matcher(settings, wanted), decoders_of(settings)
-    roles = {name: role for role, name in input_topics(settings).items()}
+    """Who is to go, and did not yet."""
+    matches = _matcher(settings, wanted)
     for record in records:
         if not matches(record) or (mended is not None and record.place not in mended):
             continue
         if record.place in gone:
             done.stayed["went back before"] += 1
+        else:
+            yield record
+
+
+def _chosen(
+    settings: Settings,
+    records: Iterator[DeadRecord],
+    withheld: Withheld,
+    mended: Mended | None,
+    done: Redriven,
+) -> Iterator[DeadRecord]:
+    """Who may go, with the bytes that go; `done` is told who may not, and why."""
+    decoders = decoders_of(settings)
+    roles = {name: role for role, name in input_topics(settings).items()}
+    for record in records:
+        found = withheld.restored(record)
+        if isinstance(found, str):
+            done.stayed[found] += 1
             continue
-        going = record if mended is None else replace(record, value=mended[record.place], whole=True)
+        going = found if mended is None else replace(found, value=mended[found.place], whole=True)
         why = _why_not(going, roles, decoders, one_line=settings.source.kind == "files")
         if why is None:
             yield going

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from config.settings import Settings
 from connectors.brokers import Brokers, Extent, Place
 from connectors.log import LogError
-from flows import rights, topics
+from flows import privacy, rights, topics
 from flows.assemble import input_topics
 from flows.topics import BEGIN_ANEW, brokers_of
 from state.ledger import Opened, Store, shape_problems
@@ -34,14 +34,17 @@ def check(settings: Settings, store: Store) -> None:
     reasons = [*store.dangers(), *problems(settings, store)]
     if reasons:
         raise NotAsBefore(reasons)
+    store.record(privacy.remembered(settings))
     if settings.source.kind == "kafka":
         store.record(origin_of(settings, brokers_of(settings)))
+    if reasons := [*privacy.problems(settings, store.recorded())]:  # somebody else has begun at this moment
+        raise NotAsBefore(reasons)
 
 
 def problems(settings: Settings, store: Store) -> list[str]:
     """What speaks against beginning on these topics with this state."""
     if settings.source.kind != "kafka":
-        return []
+        return [*privacy.problems(settings, store.recorded())]
     try:
         brokers_of(settings).partitions()  # of all questions the one whose failure says why nobody answers
         # What we may not see cannot be asked about.
@@ -68,12 +71,17 @@ def topic_problems(settings: Settings, store: Store) -> list[str]:
 
 
 def misfits(settings: Settings, recorded: Mapping[str, str]) -> list[str]:
-    """Topics, shards or a group that are not those which the state was built from. Raises LogError."""
+    """Topics, shards, a group or a key that are not those which the state was built from. Raises LogError."""
     # Whether there are as many shards as topics have partitions, the topics' own problems say.
     same = int(recorded.get("shards", 0))
     found = [f"the state under app {settings.app}: {why}" for why in shape_problems(recorded, same, LAYOUT)]
+    found += privacy.problems(settings, recorded)
     found += topics.problems(settings, recorded)
-    found += _changes(settings, recorded, origin_of(settings, brokers_of(settings)))
+    origin = origin_of(settings, brokers_of(settings))
+    found += _changes(settings, recorded, origin)
+    found += privacy.partition_problems(
+        settings, int(origin.get("letters.partitions", settings.kafka.partitions))
+    )
     return found
 
 

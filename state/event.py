@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct
 
-from state.values import Id, Millis
+from state.values import Id, Millis, PersonId
 
 
 def _tag(name: str) -> str:
@@ -22,7 +22,7 @@ class Event(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag=_
 class UserEvent(Event, frozen=True, gc=False, kw_only=True):
     """An event of one person: `user_id`, or `anonymous_id` until we know better."""
 
-    user_id: Id | None = None
-    anonymous_id: Id | None = None
-    session_id: Id | None = None
+    user_id: PersonId | None = None
+    anonymous_id: PersonId | None = None
+    session_id: PersonId | None = None
     platform: Id | None = None

@@ -20,7 +20,7 @@ from state.identity import Walk
 from state.letters import Counted, CutsFound, LinkAsked, ReferralPaid, ReferralUndone, Referred, UserMoved
 from state.letters import PriceEdge as PriceEdge  # noqa: PLC0414 # the same
 from state.letters import StockEdge as StockEdge  # noqa: PLC0414 # the same
-from state.values import MAX_LINES, Birthday, Count, Currency, Id, Millis, Money, Quantity, Text
+from state.values import MAX_LINES, Birthday, Count, Currency, Id, Millis, Money, PersonId, Quantity, Text
 
 
 class Line(Struct, frozen=True, gc=False, kw_only=True):
@@ -170,8 +170,8 @@ class ConsentChanged(UserEvent, frozen=True, gc=False, kw_only=True):
 
 
 class IdentityLinked(UserEvent, frozen=True, gc=False, kw_only=True):
-    from_id: Id
-    to_id: Id
+    from_id: PersonId
+    to_id: PersonId
 
 
 class PointsGranted(UserEvent, frozen=True, gc=False, kw_only=True):
@@ -185,7 +185,7 @@ class PointsSpent(UserEvent, frozen=True, gc=False, kw_only=True):
 
 
 class ReferralCompleted(UserEvent, frozen=True, gc=False, kw_only=True):
-    referee_id: Id
+    referee_id: PersonId
 
 
 class ComplaintOpened(UserEvent, frozen=True, gc=False, kw_only=True):

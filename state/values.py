@@ -15,6 +15,8 @@ MAX_LINES = (
 )
 
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]
+PersonId = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH, title="names a person")]
+"""What pseudonymisation is to replace: an id by which somebody, or a device or visit of somebody, is known."""
 Text = Annotated[str, Meta(max_length=1024)]
 Quantity = Annotated[int, Meta(gt=0, le=1_000_000)]
 Count = Annotated[int, Meta(ge=0, le=MAX_MONEY)]

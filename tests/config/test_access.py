@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from config.load import describe, load, notes_of
+from config.load import ConfigError, describe, load, notes_of
 from config.settings import Http
 from tests.config.test_problems import assert_told, problems
 
@@ -51,6 +53,41 @@ def test_a_token_is_hidden() -> None:
     assert settings.http.token == TOKEN
     assert TOKEN not in describe(settings)
     assert problems(f"http.token={TOKEN}")[0].message == "a secret must not be written here"
+
+
+KEY = "0123456789abcdef" * 2  # as little a secret
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [({}, "is missing"), ({"BECKON__PRIVACY__KEY": KEY[:-1]}, "has fewer than 32 characters")],
+)
+def test_pseudonyms_without_a_key_that_protects_are_refused(environ: dict[str, str], message: str) -> None:
+    (problem,) = problems("privacy.pseudonymise=true", environ=environ)
+
+    assert problem.path == "privacy.key"
+    assert message in str(problem)
+    assert "BECKON__PRIVACY__KEY_FILE" in str(problem)
+    assert KEY[:-1] not in str(problem)
+
+
+def test_the_key_of_pseudonyms_is_hidden_and_never_written_down(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(KEY + "\n")
+    environ = {"BECKON__PRIVACY__KEY_FILE": str(tmp_path / "key")}
+    settings = load(None, environ, ("privacy.pseudonymise=true",))
+
+    assert settings.privacy.key == KEY
+    assert KEY not in describe(settings)
+    assert problems(f"privacy.key={KEY}")[0].message == "a secret must not be written here"
+    (tmp_path / "shop.yaml").write_text(f"privacy: {{pseudonymise: true, key: {KEY}}}\n")
+    with pytest.raises(ConfigError, match="a secret must not be written here") as refused:
+        load(tmp_path / "shop.yaml", {}, ())
+    assert KEY not in str(refused.value)
+
+
+def test_a_key_that_is_not_used_is_noted() -> None:
+    assert any("privacy.key is there and not used" in note for note in notes(BECKON__PRIVACY__KEY=KEY))
+    assert not notes("privacy.pseudonymise=true", BECKON__PRIVACY__KEY=KEY)
 
 
 @pytest.mark.parametrize("query", ["password", "ssl_password"])

@@ -24,6 +24,7 @@ COMMANDS = (
     "replay",
     "profile",
     "explain",
+    "pseudonym",
     "erase",
     "rebuild",
     "topics create",

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -131,6 +131,25 @@ class Installation:
         users = [unpack(blob) for blob in blobs]
         assert len({user.user_id for user in users}) == len(users), "a user lives in two shards"
         return {user.user_id: user for user in users}
+
+    def kept(self) -> Iterator[bytes]:
+        """Every key in Redis, and every value as it lies there."""
+        with redis.Redis.from_url(self.redis_url) as client:
+            for name in client.scan_iter(match=f"{{{self.app}*", count=1000):
+                yield name
+                match client.type(name):
+                    case b"string":
+                        yield cast("bytes", client.get(name))
+                    case b"hash":
+                        for pair in cast("dict[bytes, bytes]", client.hgetall(name)).items():
+                            yield from pair
+                    case b"zset":
+                        yield from cast("list[bytes]", client.zrange(name, 0, -1))
+                    case b"list":
+                        yield from cast("list[bytes]", client.lrange(name, 0, -1))
+                    case other:
+                        assert other == b"set"
+                        yield from cast("set[bytes]", client.smembers(name))
 
     def timers(self) -> dict[str, int]:
         """Who sleeps until when, of all shards."""

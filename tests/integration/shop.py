@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from tests.integration.installation import INPUTS, Installation, Record, kafka_settings
 from tests.servers.kafka import KafkaServer
@@ -77,6 +78,13 @@ class KafkaShop(Installation):
             return _read_all(consumer, self.topics[role], self.partitions)
         finally:
             consumer.close()
+
+    def delete_records(self, role: str) -> None:
+        """As retention does it: of a topic nothing is left, and its offsets go on."""
+        admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap_servers})
+        places = [TopicPartition(self.topics[role], part, OFFSET_END) for part in range(self.partitions)]
+        for done in admin.delete_records(places).values():
+            done.result(_ANSWER_SECONDS)
 
     def triggers(self, *, committed: bool = True) -> list[dict[str, Any]]:
         return [
