@@ -92,7 +92,7 @@ def _run_one(settings: Settings, redis_url: str, stop: Stop, choices: Choices) -
             observe.show_at_scrape(
                 lambda: list(station.shards.values()),
                 ready=lambda: station.ready[0],
-                waiting=lambda: station.trouble is not None,
+                waiting=lambda: station.waiting,
             )
             if settings.state.kind == "redis":
                 stack.enter_context(_census(settings, station, redis_url))

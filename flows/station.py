@@ -127,7 +127,7 @@ class Station:
         else:
             self._note_progress()
         self._observer.look(
-            batches, self.shards.values(), caught_up=self.intake.caught_up, waiting=self.trouble is not None
+            batches, self.shards.values(), caught_up=self.intake.caught_up, waiting=self.waiting
         )
 
     def _commit_in_time(self) -> None:
@@ -221,8 +221,13 @@ class Station:
         return self._rulebook.plan
 
     @property
+    def waiting(self) -> bool:
+        """For the store or the log to answer."""
+        return self.trouble is not None or self._source.trouble is not None
+
+    @property
     def ready(self) -> tuple[bool, str]:
-        trouble = self.trouble or self._publisher.trouble
+        trouble = self.trouble or self._source.trouble or self._publisher.trouble
         if trouble is not None:
             return False, trouble
         if not self.shards:
@@ -238,8 +243,11 @@ class Station:
         return silent < limit, f"last full round {silent:.1f} s ago, {limit:.0f} s are allowed"
 
     def _note_progress(self) -> None:
-        """A round over shards proves the store by its heartbeat; one over none proves nothing while in trouble."""
-        if self.shards or self.trouble is None:
+        """A round over shards proves the store by its heartbeat; one over none proves nothing while in trouble.
+
+        And none is one while the log does not answer: an empty poll is what it says then, too.
+        """
+        if self._source.trouble is None and (self.shards or self.trouble is None):
             self.progress_at = self._monotonic()
             self.trouble = None
             self._retry_seconds = _RETRY_FIRST_SECONDS
