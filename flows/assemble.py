@@ -17,6 +17,7 @@ from connectors.file_log import FileLog, FilePublisher
 from connectors.kafka import KafkaLog
 from connectors.log import InputLog
 from connectors.publisher import OutboxPublisher, Publisher
+from connectors.traces import Traces
 from connectors.transactions import KafkaTransactions
 from flows.dead_letter import DEAD_LETTER_BYTES, dead_letters_of
 from flows.desk import Desk
@@ -66,7 +67,7 @@ class Nature(Struct, frozen=True):
 class Choices(Struct, frozen=True, kw_only=True):
     """What a command adds to the settings. `closed`: the files are history; nobody writes them any more.
 
-    `written`: where the settings may be read again while it runs.
+    `written`: where the settings may be read again while it runs. `traces`: where spans go, if anywhere.
     """
 
     should_stop: Callable[[], bool]
@@ -75,6 +76,7 @@ class Choices(Struct, frozen=True, kw_only=True):
     on_decision: Callable[[Decision], None] | None = None
     instance_id: str = ""
     written: Written | None = None
+    traces: Traces | None = None
     until_ts: int | None = None
     nature: Nature = Nature()
 
@@ -194,6 +196,7 @@ def station_of(
         follows=not choices.closed,
         monotonic=choices.nature.monotonic,
         sleep=choices.nature.sleep,
+        traces=choices.traces,
     )
     station.start(_intake_of(settings, source, ledger, publisher, station, choices))
     return station

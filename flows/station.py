@@ -11,6 +11,7 @@ from msgspec import Struct
 from connectors import metrics
 from connectors.log import InputLog, LogUnavailable
 from connectors.publisher import Fenced, Publisher
+from connectors.traces import Traces
 from flows.desk import Desk, Refused
 from flows.intake import Intake
 from flows.observe import Observer, note_published
@@ -58,6 +59,7 @@ class Station:
         follows: bool,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        traces: Traces | None = None,
     ) -> None:
         self.shards = shards
         self.intake: Intake = None  # type: ignore[assignment] # set by `start`
@@ -71,6 +73,7 @@ class Station:
         self._follows = follows
         self._monotonic = monotonic
         self._sleep = sleep
+        self._traces = traces
         self._committed_at = float("-inf")  # the first commit waits for nothing, however young the machine
         self._heartbeat_at = 0.0
         self._offsets_at = 0.0
@@ -147,6 +150,8 @@ class Station:
             metrics.COMMIT_DURATION.observe(done - now)
             if self._applied_at is not None:
                 metrics.PROCESSING_LATENCY.observe(done - self._applied_at)
+            if self._traces is not None:
+                self._traces.committed(done - (self._applied_at or now), done - now)
         self._applied_at = None
         metrics.LAST_COMMIT.set_to_current_time()
 
@@ -177,6 +182,8 @@ class Station:
                 self._wait_and_reopen(error, "publishing: ")
             return
         note_published(parcels)
+        if self._traces is not None:
+            self._traces.published(parcels, self._monotonic() - now)
         for parcel in parcels:
             self.shards[parcel.shard].outbox.published(parcel, positions.get(parcel.shard))
 
