@@ -77,7 +77,7 @@ $(VENV)/.run: $(VENV)/.python pyproject.toml requirements.lock
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-	@echo "installing the tools of the tests (48 more packages, about 160 MB, hashes checked)"
+	@echo "installing the tools of the tests (58 more packages, about 165 MB, hashes checked)"
 	@$(UV) --require-hashes -r requirements.lock \
 	    || $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@

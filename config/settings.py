@@ -174,6 +174,14 @@ class Logs(Section, frozen=True):
     format: Literal["auto", "json", "text"]
 
 
+class Tracing(Section, frozen=True):
+    """`endpoint`: the whole address where a collector takes OTLP over HTTP. `queued_spans`: more are dropped."""
+
+    enabled: bool
+    endpoint: Annotated[str, Meta(pattern="^https?://")]
+    queued_spans: Positive
+
+
 class Demo(Section, frozen=True):
     """The demo shop in `beckon run`: starts `behind` the present, `speed` times as fast until it is there."""
 
@@ -242,5 +250,6 @@ class Settings(Section, frozen=True):
     http: Http
     privacy: Privacy
     logs: Logs
+    tracing: Tracing
     demo: Demo
     rules: dict[str, Any]

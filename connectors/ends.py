@@ -32,7 +32,10 @@ def high_watermarks(admin: AdminClient, places: Sequence[Place]) -> dict[Place, 
 
 
 class Ends:
-    """One question at a time; `every_seconds` is the least time between two."""
+    """One question at a time; `every_seconds` is the least time between two.
+
+    `unanswered`: so many in a row, up to now, got no answer about any partition.
+    """
 
     def __init__(self, config: Mapping[str, Any], every_seconds: float) -> None:
         self._config = dict(config)
@@ -41,11 +44,13 @@ class Ends:
         self._asked_at = float("-inf")
         self._failed = False
         self._pending: dict[Place, Future[Any]] = {}
+        self.unanswered = 0
 
     def may_ask(self, now: float) -> bool:
         """Not while a question is open or has just been asked."""
         if self._pending and now - self._asked_at > 2 * _REQUEST_SECONDS:
-            self._begin_again()  # it should have failed long ago
+            self.unanswered += 1  # it should have failed long ago
+            self._begin_again()
         wait = _FAILED_SECONDS if self._failed else self._every
         return not self._pending and now - self._asked_at >= wait
 
@@ -62,10 +67,14 @@ class Ends:
         found = {}
         self._failed = False
         for place, future in pending.items():
-            try:
+            failure = future.exception()
+            if failure is None:
                 found[place] = future.result().offset
-            except KafkaException:
+            elif isinstance(failure, KafkaException):
                 self._failed = True  # no word from the broker: what is not known proves nothing
+            else:
+                raise failure
+        self.unanswered = 0 if found else self.unanswered + 1
         if self._failed:
             self._begin_again()
         return self._asked_at, found

@@ -21,6 +21,8 @@ class FileLog:
     `together`: there is one shard, and all partitions are its lanes.
     """
 
+    trouble: str | None = None
+
     def __init__(
         self,
         directory: Path,

@@ -21,13 +21,14 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from connectors import metrics
 from connectors.co_partition import LETTERS, check_key, partition_counts
 from connectors.consumer import consumer_of
-from connectors.ends import Ends
+from connectors.ends import Ends, Place
 from connectors.log import NEVER_KNOWN, Assignment, Chunk, Lane, LogError, LogUnavailable, Poll
 from connectors.publisher import Committed, Progress
 
 _KEY_SAMPLE = 256  # one record in this many chunks of a lane has its key checked against its partition
 _BREAKS_LIMIT, _BREAKS_WINDOW_SECONDS = 5, 300.0
 _PROOF_SECONDS = 0.15  # so often the broker is asked whether what was read to its end still is
+_UNANSWERED = 2  # in a row; one alone, of 2 s, is an election, or a machine with too much to do
 
 _HOPELESS = frozenset(
     (
@@ -91,8 +92,10 @@ class KafkaLog:
         passed: dict[Lane, int] = {}
         first = self._consumer.poll(timeout_seconds)
         if first is None:
-            self._prove(ended)
+            self._prove(ended, or_ask=(self._topics[LETTERS], 0))
             return Poll([], ended)
+        if first.error() is None:
+            self._ends.unanswered = 0
         messages = [first, *self._consumer.consume(self._batch, 0)]
         groups: dict[Lane, list[Message]] = {}
         topic: str | None = None
@@ -147,6 +150,11 @@ class KafkaLog:
             elif high > 0:
                 found[self._roles[place.topic], place.partition] = high - max(low, 0)
         return found
+
+    @property
+    def trouble(self) -> str | None:
+        """Polls of a broker that is gone are only empty, so it is asked; with shards or without."""
+        return "Kafka: no broker answers" if self._ends.unanswered >= _UNANSWERED else None
 
     def close(self) -> None:
         self._closing = True  # the callbacks are served once more: shards that come only now are not opened
@@ -236,8 +244,8 @@ class KafkaLog:
         offsets: Any = [m.offset() for m in messages]
         return Chunk(lane, offsets, [m.value() for m in messages], lambda i: messages[i].key())
 
-    def _prove(self, ended: dict[Lane, float]) -> None:
-        """Which lanes are still at the end that was told, and as of when."""
+    def _prove(self, ended: dict[Lane, float], or_ask: Place | None = None) -> None:
+        """Which lanes are still at the end that was told, and as of when. `or_ask`: where no lane is at its end."""
         answer = self._ends.answer()
         if answer is not None:
             asked_at, ends = answer
@@ -246,7 +254,8 @@ class KafkaLog:
                     ended[lane] = asked_at
         now = time.monotonic()
         if self._ends.may_ask(now):
-            self._ends.ask([(self._topics[role], part) for role, part in self._end_told], now)
+            places = [(self._topics[role], part) for role, part in self._end_told]
+            self._ends.ask(places or ([] if or_ask is None else [or_ask]), now)
 
     def _note(self, message: Message, ended: dict[Lane, float], passed: dict[Lane, int]) -> None:
         error = message.error()

@@ -50,6 +50,10 @@ class InputLog(Protocol):
 
     partitions: dict[str, int]
 
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be read at the moment, in words, if so: a poll may just be empty then."""
+
     def start(self, assignment: Assignment) -> None: ...
 
     def poll(self, timeout_seconds: float) -> Poll:

@@ -218,6 +218,11 @@ CONFIG_VALID = _gauge(
     "config_valid",
     "1 while the configuration, as it was last read, is in force; 0: it was refused, and the one before is in force.",
 )
+SPANS = _counter(
+    "spans_total",
+    "Spans of OpenTelemetry by result: sent, failed (the collector did not take them), dropped (too many waited).",
+    "result",
+)
 READY = _gauge(
     "ready", "1 while /readyz says so, asked at every scrape: shards owned, store and broker reachable."
 )

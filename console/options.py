@@ -119,6 +119,7 @@ def _mendable(error: BaseException) -> str | None:
     from connectors.embedded_redis import EmbeddedRedisError
     from connectors.log import LogError, LogUnavailable
     from connectors.publisher import LostState
+    from connectors.traces import CannotTrace
     from flows.fitting.history import CannotFit
     from flows.intake import BadInput
     from flows.profiles import NoState
@@ -139,6 +140,7 @@ def _mendable(error: BaseException) -> str | None:
         StoreUnavailable,
         LogUnavailable,
         LostState,
+        CannotTrace,
     )
     seen: BaseException | None = error
     while seen is not None:

@@ -19,7 +19,9 @@ from connectors.kafka import KafkaLog
 from connectors.log import InputLog
 from connectors.pseudonyms import PseudonymisingDecoder
 from connectors.publisher import OutboxPublisher, Publisher
+from connectors.traces import Traces
 from connectors.transactions import KafkaTransactions
+from flows.cadence import Cadence
 from flows.dead_letter import DEAD_LETTER_BYTES, dead_letters_of
 from flows.desk import Desk
 from flows.intake import Clock, Intake
@@ -29,7 +31,7 @@ from flows.privacy import check_partitions, pseudonyms_of
 from flows.redis_access import redis_client
 from flows.rulebook import Rulebook, Written
 from flows.shard import Shard
-from flows.station import Cadence, Station
+from flows.station import Station
 from flows.wall import Wall
 from state.events import TOPICS
 from state.ledger import Ledger, Store
@@ -69,7 +71,7 @@ class Nature(Struct, frozen=True):
 class Choices(Struct, frozen=True, kw_only=True):
     """What a command adds to the settings. `closed`: the files are history; nobody writes them any more.
 
-    `written`: where the settings may be read again while it runs.
+    `written`: where the settings may be read again while it runs. `traces`: where spans go, if anywhere.
     """
 
     should_stop: Callable[[], bool]
@@ -78,6 +80,7 @@ class Choices(Struct, frozen=True, kw_only=True):
     on_decision: Callable[[Decision], None] | None = None
     instance_id: str = ""
     written: Written | None = None
+    traces: Traces | None = None
     until_ts: int | None = None
     nature: Nature = Nature()
 
@@ -202,6 +205,7 @@ def station_of(
         follows=not choices.closed,
         monotonic=choices.nature.monotonic,
         sleep=choices.nature.sleep,
+        traces=choices.traces,
     )
     station.start(_intake_of(settings, source, ledger, publisher, station, choices))
     return station

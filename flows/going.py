@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from connectors.publisher import Parcel, Publisher
+from connectors.traces import Traces
 from flows.observe import note_published
 from flows.shard import Shard
 
@@ -14,14 +15,19 @@ _GOES_SECONDS = 0.25  # so long the flow goes on: then what waits behind it woul
 class Going:
     """One round of parcels at a time."""
 
-    def __init__(self, publisher: Publisher, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, publisher: Publisher, monotonic: Callable[[], float], traces: Traces | None = None
+    ) -> None:
         self._publisher = publisher
         self._monotonic = monotonic
+        self._traces = traces
         self._since = 0.0
         self.parcels: Sequence[Parcel] = ()
 
     def begin(self, parcels: Sequence[Parcel]) -> None:
         self._publisher.begin(parcels)
+        if self._traces is not None:
+            self._traces.begun()
         self.parcels, self._since = parcels, self._monotonic()
 
     def is_over(self, shards: Mapping[int, Shard], *, wait: bool) -> bool:
@@ -35,6 +41,8 @@ class Going:
         parcels = self.parcels
         self.forget()
         note_published(parcels)
+        if self._traces is not None:
+            self._traces.published(parcels, self._monotonic() - self._since)
         for parcel in parcels:
             shards[parcel.shard].outbox.published(parcel, positions.get(parcel.shard))
         return True

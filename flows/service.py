@@ -21,6 +21,7 @@ from connectors.embedded_redis import EmbeddedRedis
 from connectors.http import StatusServer
 from connectors.http_access import Door
 from connectors.slot import Slot
+from connectors.traces import traces_to
 from flows import assemble, explain, observe, profiles, shop, startup, supervise
 from flows import rebuild as work
 from flows.assemble import Choices
@@ -75,7 +76,16 @@ def run(
 def _run_one(settings: Settings, redis_url: str, stop: Stop, choices: Choices) -> None:
     """One process: one flow over the shards the group gives it."""
     with contextlib.ExitStack() as stack:
-        choices = msgspec.structs.replace(choices, instance_id=_member_name(settings, stack))
+        member = _member_name(settings, stack)
+        traces = None
+        if settings.tracing.enabled:
+            traces = traces_to(
+                settings.tracing.endpoint,
+                about=_about(settings, member),
+                queued_spans=settings.tracing.queued_spans,
+            )
+            stack.callback(traces.close)
+        choices = msgspec.structs.replace(choices, instance_id=member, traces=traces)
         ledger = assemble.ledger_of(settings, redis_url)
         stack.callback(ledger.close)
         startup.check(settings, ledger)
@@ -92,7 +102,7 @@ def _run_one(settings: Settings, redis_url: str, stop: Stop, choices: Choices) -
             observe.show_at_scrape(
                 lambda: list(station.shards.values()),
                 ready=lambda: station.ready[0],
-                waiting=lambda: station.trouble is not None,
+                waiting=lambda: station.waiting,
             )
             if settings.state.kind == "redis":
                 stack.enter_context(_census(settings, station, redis_url))
@@ -108,6 +118,12 @@ def _run_one(settings: Settings, redis_url: str, stop: Stop, choices: Choices) -
             raise
         log.info("drained")
         lookout.check()
+
+
+def _about(settings: Settings, member: str) -> dict[str, str]:
+    """Who says what its spans say, in OpenTelemetry's words."""
+    instance = {"service.instance.id": member} if member else {}
+    return {"service.name": "beckon", "service.namespace": settings.app, **instance}
 
 
 def _check(settings: Settings, redis_url: str) -> None:

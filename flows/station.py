@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 
 import structlog
-from msgspec import Struct
 
 from connectors import metrics
 from connectors.log import InputLog, LogUnavailable
 from connectors.publisher import Fenced, Parcel, Publisher
+from connectors.traces import Traces
+from flows.cadence import Cadence
 from flows.desk import Desk, Refused
 from flows.going import Going
 from flows.intake import Intake
@@ -30,18 +31,6 @@ _RETRY_FIRST_SECONDS, _RETRY_LAST_SECONDS = 0.1, 3.0
 _AWAY = (StoreUnavailable, LogUnavailable)
 
 
-class Cadence(Struct, frozen=True):
-    """When to commit: live at once but at most every `interval_seconds`, in a backlog when `age_seconds` old.
-
-    `journal_seconds`: a shard with nothing to publish writes into the journal so often, that a scan stays short.
-    """
-
-    interval_seconds: float
-    age_seconds: float
-    heartbeat_seconds: float
-    journal_seconds: float
-
-
 class Station:
     """`should_stop` is asked once a round. `until_caught_up`: end when all is read and all that is due is done."""
 
@@ -59,6 +48,7 @@ class Station:
         follows: bool,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        traces: Traces | None = None,
     ) -> None:
         self.shards = shards
         self.intake: Intake = None  # type: ignore[assignment] # set by `start`
@@ -72,6 +62,7 @@ class Station:
         self._follows = follows
         self._monotonic = monotonic
         self._sleep = sleep
+        self._traces = traces
         self._committed_at = float("-inf")  # the first commit waits for nothing, however young the machine
         self._heartbeat_at = 0.0
         self._offsets_at = 0.0
@@ -80,7 +71,7 @@ class Station:
         self._ending = False
         self._giving_up = False
         self._draining = False
-        self._going = Going(publisher, monotonic)
+        self._going = Going(publisher, monotonic, traces)
         self._busy_until = 0.0
         self._applied_at: float | None = None
         self._observer = Observer(source)
@@ -131,7 +122,7 @@ class Station:
         else:
             self._note_progress()
         self._observer.look(
-            batches, self.shards.values(), caught_up=self.intake.caught_up, waiting=self.trouble is not None
+            batches, self.shards.values(), caught_up=self.intake.caught_up, waiting=self.waiting
         )
 
     def _commit_in_time(self) -> None:
@@ -151,6 +142,8 @@ class Station:
             metrics.COMMIT_DURATION.observe(done - now)
             if self._applied_at is not None:
                 metrics.PROCESSING_LATENCY.observe(done - self._applied_at)
+            if self._traces is not None:
+                self._traces.committed(done - (self._applied_at or now), done - now)
         self._applied_at = None
         metrics.LAST_COMMIT.set_to_current_time()
 
@@ -229,8 +222,13 @@ class Station:
         return self._rulebook.plan
 
     @property
+    def waiting(self) -> bool:
+        """For the store or the log to answer."""
+        return self.trouble is not None or self._source.trouble is not None
+
+    @property
     def ready(self) -> tuple[bool, str]:
-        trouble = self.trouble or self._publisher.trouble
+        trouble = self.trouble or self._source.trouble or self._publisher.trouble
         if trouble is not None:
             return False, trouble
         if not self.shards:
@@ -246,8 +244,11 @@ class Station:
         return silent < limit, f"last full round {silent:.1f} s ago, {limit:.0f} s are allowed"
 
     def _note_progress(self) -> None:
-        """A round over shards proves the store by its heartbeat; one over none proves nothing while in trouble."""
-        if self.shards or self.trouble is None:
+        """A round over shards proves the store by its heartbeat; one over none proves nothing while in trouble.
+
+        And none is one while the log does not answer: an empty poll is what it says then, too.
+        """
+        if self._source.trouble is None and (self.shards or self.trouble is None):
             self.progress_at = self._monotonic()
             self.trouble = None
             self._retry_seconds = _RETRY_FIRST_SECONDS

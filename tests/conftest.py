@@ -9,6 +9,7 @@ import contextlib
 import os
 from collections import Counter
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.servers.redis import RedisServer
 
 _REQUIRE_ALL = os.environ.get("BECKON_REQUIRE_ALL") == "1"
 _SERVER_FIXTURES = frozenset(
-    {"kafka", "own_kafka", "redis_server", "redis_url", "secured_kafka", "secured_redis"}
+    {"kafka", "own_kafka", "own_redis", "redis_server", "redis_url", "secured_kafka", "secured_redis"}
 )
 
 
@@ -42,6 +43,17 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     """One real server for the whole session. A test that breaks it must start it again."""
     try:
         server = RedisServer(tmp_path_factory.mktemp("redis")).start()
+    except EmbeddedRedisError as error:
+        pytest.skip(f"no Redis: {error}")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A store that the test may kill."""
+    try:
+        server = RedisServer(tmp_path / "redis").start()
     except EmbeddedRedisError as error:
         pytest.skip(f"no Redis: {error}")
     yield server

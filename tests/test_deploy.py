@@ -19,7 +19,7 @@ from tests.test_house import PACKAGES, ROOT
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
 DASHBOARDS: Final = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
-ONE_SHOT: Final = {"topics", "demo"}  # nobody waits for their health
+ONE_SHOT: Final = {"topics", "demo", "reader", "service"}  # nobody waits for their health
 
 
 def run_tool(*command: str | Path) -> None:
@@ -66,14 +66,14 @@ def test_servers_say_how_they_are_and_nobody_waits_for_one_that_does_not() -> No
 
 
 def test_the_store_keeps_what_it_is_given() -> None:
-    command = " ".join(SERVICES["redis"]["command"])
+    command = SERVICES["redis"]["command"]
     assert "--appendonly yes" in command
     assert "--maxmemory-policy noeviction" in command
     assert "redis-data:/data" in SERVICES["redis"]["volumes"]
 
 
 def test_the_containers_of_beckon_can_do_little() -> None:
-    for name in ("topics", "beckon", "demo"):
+    for name in ("topics", "beckon", "demo", "reader", "service"):
         service = SERVICES[name]
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
@@ -84,21 +84,27 @@ def test_every_setting_in_compose_exists() -> None:
     defaults = yaml.safe_load((ROOT / "config" / "default.yaml").read_text())
     for variable in COMPOSE["x-beckon"]["environment"]:
         value: Any = defaults
-        for key in variable.removeprefix("BECKON__").lower().split("__"):
+        for key in variable.removeprefix("BECKON__").removesuffix("_FILE").lower().split("__"):
             assert key in value, variable
             value = value[key]
 
 
-def test_no_secret_is_written_down() -> None:
-    environments = (service.get("environment", {}) for service in SERVICES.values())
-    secrets = {
-        name: str(value)
-        for environment in environments
-        for name, value in environment.items()
-        if re.search(r"PASSWORD|SECRET|TOKEN", name)
-    }
-    assert secrets
-    assert all(value.startswith("${") and value.endswith(":-}") for value in secrets.values()), secrets
+def test_every_password_comes_from_a_file_that_its_container_gets() -> None:
+    assert {Path(secret["file"]).parts[0] for secret in COMPOSE["secrets"].values()} == {"secrets"}
+    assert "secrets/" in (ROOT / ".gitignore").read_text().splitlines()
+    said = 0
+    for name, service in SERVICES.items():
+        files = {f"/run/secrets/{secret}" for secret in service.get("secrets", [])}
+        assert {file.rpartition("/")[2] for file in files} <= COMPOSE["secrets"].keys()
+        for variable, value in service.get("environment", {}).items():
+            if re.search(r"PASSWORD|SECRET|TOKEN", variable):
+                assert variable.endswith("_FILE"), f"{name}: {variable}"
+                assert value in files, f"{name}: {variable}"
+                said += 1
+        used = set(re.findall(r"/run/secrets/[\w-]+", str(service)))
+        assert used == files, f"{name} uses {used} and gets {files}"
+    assert said == 5
+    assert "requirepass" not in (ROOT / "docker-compose.yml").read_text()
 
 
 def test_the_dockerfile_is_sound() -> None:

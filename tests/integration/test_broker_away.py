@@ -6,11 +6,9 @@ import contextlib
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from tests.integration.installation import CART_ONLY, eventually
 from tests.integration.shop import KafkaShop
@@ -19,13 +17,6 @@ from tests.servers.ports import free_port
 
 TS = 1_790_000_000_000
 BOUNCES = 2
-
-
-@pytest.fixture
-def own_kafka() -> Iterator[KafkaServer]:
-    """One that nobody else needs: it is killed."""
-    with KafkaServer() as server:
-        yield server
 
 
 def status(port: int) -> int:

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from tests.integration.installation import INPUTS, Installation, eventually, lines_of
 from tests.servers.ports import free_port
 from tests.servers.redis import RedisServer
 
 TS = 1_790_000_000_000
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A store that the test may kill."""
-    server = RedisServer(tmp_path / "redis").start()
-    yield server
-    server.stop()
 
 
 def ask(port: int, path: str, token: str = "") -> tuple[int, bytes]:

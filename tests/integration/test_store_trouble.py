@@ -16,11 +16,9 @@ from msgspec import Struct
 
 from tests.integration.installation import Installation, eventually, lines_of
 from tests.integration.running import Running
-from tests.integration.test_status import added, ask, own_redis, tell
+from tests.integration.test_status import added, ask, tell
 from tests.servers.ports import free_port
 from tests.servers.redis import RedisServer
-
-__all__ = ["own_redis"]  # a fixture
 
 LONG_SECONDS = 2.5
 LINES = 12  # of a trouble of 2.5 s; a line every 100 ms would be 25

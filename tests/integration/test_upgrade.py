@@ -138,8 +138,23 @@ def test_a_newer_layout_is_refused_with_what_helps(shop: KafkaShop, store: redis
         assert code == 1, said
         assert f"it has layout {LAYOUT + 1}, but this version of beckon reads layouts up to {LAYOUT}" in said
         assert "Run that one everywhere, or go back to the Redis of before it (docs/upgrade.md)" in said
+        assert "Traceback" not in said
     assert blobs(store, shop.app) == before
     assert shop.triggers() == []
+
+
+def test_who_a_newer_release_has_written_is_not_shown_by_an_older_one(
+    shop: KafkaShop, store: redis.Redis
+) -> None:
+    take_over(shop, store, LAYOUT)
+    (key,) = store.scan_iter(match=f"{{{shop.app}:s*}}:u:{BUYER}", count=10_000)
+    newer = msgpack.unpackb(store.get(key) or b"", strict_map_key=False)
+    store.set(key, msgpack.packb([LAYOUT + 1, *newer[1:], "a field more"]))
+    for command in ("profile", "explain"):
+        code, said = shop.fails(command, BUYER)
+        assert code == 1, said
+        assert f"layout {LAYOUT + 1}" in said
+        assert "Traceback" not in said
 
 
 def test_a_shard_that_a_newer_release_has_owned_stops_an_older_one(
@@ -152,4 +167,6 @@ def test_a_shard_that_a_newer_release_has_owned_stops_an_older_one(
     code, said = shop.fails("run", "--until-caught-up")
     assert code == 1, said
     assert f"shard 1 has layout {LAYOUT + 1}, but" in said
+    assert "Traceback" not in said
+    assert "panicked" not in said
     assert store.hget(f"{{{shop.app}:s01}}:meta", "owner") == owner

@@ -27,6 +27,8 @@ class Guards(Struct):
 class SimulatedLog:
     """A member of the group that reads `batch` records of a lane in a poll; `members` learns whose member is whose."""
 
+    trouble: str | None = None
+
     def __init__(
         self,
         broker: Broker,
