@@ -6,6 +6,7 @@ round trip, events are folded in order, due timers fire, and the whole change of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from connectors import metrics
@@ -81,12 +82,14 @@ class Desk:
 
     # one round
 
-    def process(self, batches: list[ShardBatch]) -> None:
+    def process(self, batches: list[ShardBatch], once_read: Callable[[], None] = lambda: None) -> None:
         """Apply a batch to memory; nothing is in the ledger until `commit`.
 
         The last commit may still be under way: whom it changed is in memory, and whatever else is read waits for it.
+        `once_read`: called when that is over; what it sends is worked on by the ledger while we apply.
         """
         if any(shard.full for shard in self._shards.values()):
+            self.commit()
             self.settle()
         for shard in self._shards.values():
             shard.evict()
@@ -95,6 +98,8 @@ class Desk:
         self._go_on_calling()
         due = [self._pop_due(batch) for batch in batches]
         self._reading.load(batches, due)
+        self._prove_reads()
+        once_read()
         for batch, timers in zip(batches, due, strict=True):
             timers.sort(reverse=True)
             self._apply(batch, timers)

@@ -46,7 +46,7 @@ class Reading:
         self._read = read
 
     def load(self, batches: Sequence[ShardBatch], due: Sequence[Due]) -> None:
-        """Nothing may be on its way to the ledger, and nothing be sent there until the batches are applied."""
+        """What is on its way to the ledger, or not even that, must be in memory still."""
         wanted: dict[tuple[int, str], Shard] = {}
         of_items: list[tuple[Shard, Any]] = []
         for batch, timers in zip(batches, due, strict=True):

@@ -110,7 +110,7 @@ class Station:
         if self._applied_at is None and any(batch.items for batch in batches):
             self._applied_at = self._monotonic()
         try:
-            self._desk.process(batches)
+            self._desk.process(batches, self._commit_backlog)
             for batch in batches:
                 batch.shard.watermark = max(batch.shard.watermark, batch.watermark)
             self._commit_in_time()
@@ -125,25 +125,32 @@ class Station:
             batches, self.shards.values(), caught_up=self.intake.caught_up, waiting=self.waiting
         )
 
+    def _commit_backlog(self) -> None:
+        """What the rounds before have changed, when it is old enough; nobody waits for it."""
+        now = self._monotonic()
+        if not self.intake.live and now - self._committed_at >= self._cadence.age_seconds:
+            self._committed_at = now
+            self._applied_at = None
+            self._desk.commit()
+            metrics.LAST_COMMIT.set_to_current_time()
+
     def _commit_in_time(self) -> None:
         now, live = self._monotonic(), self.intake.live
-        waited = now - self._committed_at
         heartbeat = now - self._heartbeat_at >= self._cadence.heartbeat_seconds
-        if waited < (self._cadence.interval_seconds if live else self._cadence.age_seconds):
+        if not (heartbeat or (live and now - self._committed_at >= self._cadence.interval_seconds)):
             return
         if not self._desk.commit(heartbeat=heartbeat):
             return
         self._committed_at = now
         if heartbeat:  # by a clock of its own: busy shards must not keep a quiet one from proving itself
             self._heartbeat_at = now
-        if live or heartbeat:  # live: the trigger waits for this
-            self._desk.settle()
-            done = self._monotonic()
-            metrics.COMMIT_DURATION.observe(done - now)
-            if self._applied_at is not None:
-                metrics.PROCESSING_LATENCY.observe(done - self._applied_at)
-            if self._traces is not None:
-                self._traces.committed(done - (self._applied_at or now), done - now)
+        self._desk.settle()  # the trigger waits for this
+        done = self._monotonic()
+        metrics.COMMIT_DURATION.observe(done - now)
+        if self._applied_at is not None:
+            metrics.PROCESSING_LATENCY.observe(done - self._applied_at)
+        if self._traces is not None:
+            self._traces.committed(done - (self._applied_at or now), done - now)
         self._applied_at = None
         metrics.LAST_COMMIT.set_to_current_time()
 
