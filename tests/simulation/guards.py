@@ -84,6 +84,10 @@ def _resume_with_the_old_epoch(self: OutboxPublisher, opened: Mapping[int, Opene
     return _resumed(self, opened)
 
 
+def _look_away(self: OutboxPublisher) -> None:
+    self._sent = ()
+
+
 def _no_scan(self: transactions.SimulatedTransactions, starts: Mapping[int, int]) -> dict[int, set[str]]:
     return {shard: set() for shard in starts}
 
@@ -230,6 +234,11 @@ REMOVED = (
         _patched(OutboxPublisher, "resume", _resume_with_the_old_epoch),
         ("late_request", "lost_request"),
         caught_by=40,
+    ),
+    Removed(
+        "own transaction over before the cursor is read",
+        _patched(OutboxPublisher, "_let_go", _look_away),
+        ("lost_commit", "lost_reply", "stop"),
     ),
     Removed(
         "stable read of the cursor",
