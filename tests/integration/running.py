@@ -46,7 +46,7 @@ class Running:
             self._process.kill()
             raise AssertionError(f"it did not end within {seconds:.0f} s:\n{self.said()}") from None
 
-    def said(self, characters: int = 6000) -> str:
+    def said(self, characters: int = 60_000) -> str:
         """The last of what it printed and logged."""
         return self._log.read_text(errors="replace")[-characters:]
 

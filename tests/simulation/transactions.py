@@ -10,7 +10,7 @@ from tests.simulation.broker import STALE_GENERATION, Broker, Kept, Refusal
 from tests.simulation.wire import SimulatedLog
 
 JOURNAL = "journal"
-_STABLE_SECONDS, _ANSWER_SECONDS = 0.7, 20.0
+_STABLE_SECONDS, _ANSWER_SECONDS, _LOST_SECONDS = 0.7, 20.0, 120.0
 _ANSWERED_SECONDS = (
     0.0,
     0.0,
@@ -98,7 +98,9 @@ class SimulatedTransactions:
 
     def outcome(self, *, wait: bool) -> dict[int, int] | None:
         under_way = self._under_way
+        until = self._world.now + _LOST_SECONDS
         while wait and not under_way.is_over:
+            assert self._world.now < until, "nobody ends what is under way"
             self._process.sleep(0.002)
         if not under_way.is_over:
             return None

@@ -93,19 +93,21 @@ class Process:
         """
         if not self.alive:
             return False
-        if not self.stopped:
-            self.world.ios.append(what)
-            if len(self.world.ios) == self.world.crash_at:
-                self._die()
-            else:
-                self.strike()
-            if self not in self.world.living:
-                self.kill()
-                return False
+        if not self.stopped and not self._survives(what):
+            self.kill()
+            return False
         if self.world.now < self.stopped_until:
             self.world.later(self.stopped_until - self.world.now, again)
             return False
         return True
+
+    def _survives(self, what: str) -> bool:
+        self.world.ios.append(what)
+        if len(self.world.ios) == self.world.crash_at:
+            self._die()
+        else:
+            self.strike()
+        return self.alive
 
     def strike(self) -> None:
         """Where a record's fate is decided, faults come more often than the dice of each step would bring them."""
