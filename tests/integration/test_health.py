@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from tests.integration.installation import CART_ONLY, eventually
+from tests.integration.running import Running
 from tests.integration.shop import KafkaShop
 from tests.integration.test_status import ask
 from tests.servers.kafka import KafkaServer
@@ -31,6 +32,12 @@ def colours(port: int) -> tuple[int, int]:
     return ask(port, "/healthz")[0], ask(port, "/readyz")[0]
 
 
+def started(shop: KafkaShop, port: int) -> Running:
+    """One more process, that answers there."""
+    shop.change({"http": {"enabled": True, "port": port}})
+    return shop.start("run")
+
+
 def test_one_process_too_many_is_well_and_not_ready(
     kafka: KafkaServer, redis_url: str, tmp_path: Path
 ) -> None:
@@ -38,11 +45,9 @@ def test_one_process_too_many_is_well_and_not_ready(
     first, second = free_port(), free_port()
     with KafkaShop(tmp_path / "shop", kafka, redis_url, {**CART_ONLY, **QUICK}, partitions=1) as shop:
         shop.create_topics()
-        shop.change({"http": {"enabled": True, "port": first}})
-        busy = shop.start("run")
+        busy = started(shop, first)
         eventually(lambda: colours(first) == (200, 200), what="a good beginning")
-        shop.change({"http": {"port": second}})
-        shop.start("run")
+        started(shop, second)
         eventually(lambda: colours(second) == (200, 503), what="a second one without shards")
         assert json.loads(ask(second, "/readyz")[1])["why"] == "no shards yet"
         busy.kill()
@@ -95,11 +100,9 @@ def test_a_process_frozen_past_its_session_answers_nobody_and_is_itself_again_af
     first, second = free_port(), free_port()
     with KafkaShop(tmp_path / "shop", kafka, redis_url, {**CART_ONLY, **QUICK}, partitions=2) as shop:
         shop.create_topics()
-        shop.change({"http": {"enabled": True, "port": first}})
-        frozen = shop.start("run")
+        frozen = started(shop, first)
         eventually(lambda: colours(first) == (200, 200), what="a good beginning")
-        shop.change({"http": {"port": second}})
-        shop.start("run")
+        started(shop, second)
         eventually(lambda: colours(second) == (200, 200), what="a shard for the second")
         os.kill(frozen.pid, signal.SIGSTOP)
         try:
