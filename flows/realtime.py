@@ -8,8 +8,9 @@ three steps is therefore small; the state they share is the `Station`.
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
@@ -22,12 +23,51 @@ from flows.shard import ShardBatch
 from flows.station import Station
 
 Round = list[ShardBatch]
+R = TypeVar("R")
 KEY = "desk"
 GC_THRESHOLDS = (500_000, 20, 100)  # the defaults cost 15 % (docs/performance.md)
 
 
-class IntakeSource(DynamicSource[Round]):
+class UntilOneFails:
+    """A station's steps until one of them fails; from then on none, and the flow comes to its end.
+
+    Raised through Bytewax, an error of the configuration or the state would be printed as a panic of Rust's, with
+    its stack, before our own words for it.
+    """
+
     def __init__(self, station: Station) -> None:
+        self._station = station
+        self.error: Exception | None = None
+
+    def next_round(self) -> Round | None:
+        return self._tried(self._station.next_round)
+
+    def apply(self, batches: Round) -> None:
+        self._tried(lambda: self._station.apply(batches))
+
+    def publish(self) -> None:
+        self._tried(self._station.publish)
+
+    def finish(self) -> None:
+        self._tried(self._station.finish)
+
+    def conclude(self) -> None:
+        self._tried(self._station.conclude)
+
+    def _tried(self, step: Callable[[], R]) -> R | None:
+        if self.error is None:
+            try:
+                return step()
+            except Exception as error:  # noqa: BLE001 - `run_graph` raises it again
+                self.error = error
+        return None
+
+
+Steps = Station | UntilOneFails
+
+
+class IntakeSource(DynamicSource[Round]):
+    def __init__(self, station: Steps) -> None:
         self._station = station
 
     def build(self, step_id: str, worker_index: int, worker_count: int) -> StatelessSourcePartition[Round]:
@@ -37,7 +77,7 @@ class IntakeSource(DynamicSource[Round]):
 
 
 class _IntakePartition(StatelessSourcePartition[Round]):
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Steps) -> None:
         self._station = station
 
     def next_batch(self) -> list[Round]:
@@ -50,7 +90,7 @@ class _IntakePartition(StatelessSourcePartition[Round]):
 class DeskLogic(StatefulBatchLogic[Round, bool, None]):
     """Bytewax keeps no state for us: a commit to the ledger is what survives."""
 
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Steps) -> None:
         self._station = station
 
     def on_batch(self, values: list[Round]) -> tuple[list[bool], bool]:
@@ -70,7 +110,7 @@ class DeskLogic(StatefulBatchLogic[Round, bool, None]):
 
 
 class PublishSink(DynamicSink[bool]):
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Steps) -> None:
         self._station = station
 
     def build(self, step_id: str, worker_index: int, worker_count: int) -> StatelessSinkPartition[bool]:
@@ -78,7 +118,7 @@ class PublishSink(DynamicSink[bool]):
 
 
 class _PublishPartition(StatelessSinkPartition[bool]):
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Steps) -> None:
         self._station = station
 
     def write_batch(self, items: list[bool]) -> None:
@@ -88,7 +128,7 @@ class _PublishPartition(StatelessSinkPartition[bool]):
         self._station.conclude()
 
 
-def graph(station: Station) -> Dataflow:
+def graph(station: Steps) -> Dataflow:
     """The dataflow over one process's station."""
     dataflow = Dataflow("beckon")
     rounds = op.input("intake", dataflow, IntakeSource(station))
@@ -101,7 +141,10 @@ def graph(station: Station) -> Dataflow:
 
 def run_graph(station: Station) -> None:
     """Run to the end on this thread, the only one that polls, commits and publishes."""
-    cli_main(graph(station))  # type: ignore[no-untyped-call]
+    steps = UntilOneFails(station)
+    cli_main(graph(steps))  # type: ignore[no-untyped-call]
+    if steps.error is not None:
+        raise steps.error
 
 
 def flow() -> Dataflow:

@@ -113,7 +113,6 @@ def _run_one(settings: Settings, redis_url: str, stop: Stop, choices: Choices) -
         try:
             run_graph(station)
         except Exception as error:
-            # Bytewax prints a panic of its own; the cause must be said in our words first.
             log.error("the flow ended with an error", kind=type(error).__name__, error=str(error))
             raise
         log.info("drained")
