@@ -268,7 +268,7 @@ def _intake_of(
         ),
         decode_wall=None if choices.closed else wall.latest,
         queued_records=settings.engine.queued_records,
-        live_records=settings.engine.batch_records // 4,
+        round_records=settings.engine.batch_records,
         timers=settings.engine.loaded_timers,
         cached_users=settings.state.cached_users,
         bad_share=settings.input.bad_share,

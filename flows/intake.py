@@ -61,7 +61,7 @@ class Intake:
         encode_dead: Callable[[Lane, int, bytes | None, bytes | None, Rejected], DeadLetter],
         decode_wall: Callable[[], int] | None,
         queued_records: int,
-        live_records: int,
+        round_records: int,
         timers: int,
         cached_users: int,
         bad_share: float,
@@ -90,7 +90,9 @@ class Intake:
         self._shard_of: dict[Lane, int] = {}
         self._polled = 0
         self._newest: int | None = None
-        self._live_records = live_records
+        self._round_records = round_records
+        self._live_records = round_records // 4
+        self._first = 0
         self.records = 0
 
     # Assignment
@@ -148,9 +150,18 @@ class Intake:
         for shard in self._shards.values():
             for queue in shard.merge.queues.values():
                 queue.look(now, wall, self._clock.end_known_for)
-        batches = [self._release(shard, wall) for shard in self._shards.values()]
+        batches, room = [], self._round_records
+        for shard in self._in_turns():
+            batches.append(self._release(shard, wall, room))
+            room = max(0, room - len(batches[-1].items))
         self._hold_back()
         return batches
+
+    def _in_turns(self) -> list[Shard]:
+        """All shards, another one first each time: where there is more than a round takes, nobody is always last."""
+        shards = [*self._shards.values()]
+        self._first = (self._first + 1) % max(1, len(shards))
+        return shards[self._first :] + shards[: self._first]
 
     @property
     def live(self) -> bool:
@@ -158,7 +169,11 @@ class Intake:
 
         Not the same as `caught_up`, which under a steady stream is hardly ever true of all lanes at one moment.
         """
-        return self._polled < self._live_records and not self._paused
+        return (
+            self._polled < self._live_records
+            and not self._paused
+            and not any(shard.merge.cut for shard in self._shards.values())
+        )
 
     @property
     def caught_up(self) -> bool:
@@ -205,11 +220,11 @@ class Intake:
             chunk.offsets = [chunk.offsets[at] for at in kept]
         shard.merge.queues[chunk.lane].push(items, times, chunk.offsets, wall)
 
-    def _release(self, shard: Shard, wall: int | None) -> ShardBatch:
+    def _release(self, shard: Shard, wall: int | None, limit: int) -> ShardBatch:
         if shard.calls.crowded:
             metrics.LIMIT_HITS.labels(limit="calls_under_way").inc()
             return ShardBatch(shard, [], {}, shard.watermark, NEVER)
-        items, marks = shard.merge.release()
+        items, marks = shard.merge.release(limit)
         reached = shard.merge.reached(wall, self._clock.idle_after)
         passing = reached - self._clock.out_of_orderness
         if reached >= ALWAYS:  # a replay read to its end: `last_batches` takes it from here
@@ -218,11 +233,12 @@ class Intake:
         return ShardBatch(shard, items, marks, reached - self._clock.out_of_orderness, passing)
 
     def _hold_back(self) -> None:
-        """Bound what is queued: lanes that are far ahead of their shard's others pause."""
-        limit = max(1, self._queued_limit // max(1, sum(len(s.merge.queues) for s in self._shards.values())))
+        """Bound what is queued: of too much, the lanes that are far ahead of their shard's others pause."""
         queues = [queue for shard in self._shards.values() for queue in shard.merge.queues.values()]
-        ahead = {queue.lane for queue in queues if len(queue.items) > limit}
-        done = {queue.lane for queue in queues if len(queue.items) <= limit // 2} & self._paused
+        share = max(1, self._queued_limit // max(1, len(queues)))
+        full = sum(len(queue.items) for queue in queues) > self._queued_limit
+        ahead = {queue.lane for queue in queues if full and len(queue.items) > share}
+        done = {queue.lane for queue in queues if len(queue.items) <= share // 2} & self._paused
         self._change(self._source.pause, ahead - self._paused)
         self._change(self._source.resume, done)
         if ahead - self._paused:

@@ -84,6 +84,7 @@ class Merge:
 
     def __init__(self, lanes: Sequence[Lane], opened_at: int = 0) -> None:
         self.queues = {lane: LaneQueue(lane, opened_at) for lane in lanes}
+        self.cut = False
 
     @property
     def queued(self) -> int:
@@ -94,12 +95,19 @@ class Merge:
         """Every lane is read to its end and everything is released."""
         return all(queue.ended and not queue.items for queue in self.queues.values())
 
-    def release(self) -> tuple[list[Any], dict[str, int]]:
-        """What may be applied now, in order, and the marks that are true when it has been."""
+    def release(self, limit: int = ALWAYS) -> tuple[list[Any], dict[str, int]]:
+        """What may be applied now, in order, and the marks that are true when it has been.
+
+        About `limit` of it, the earliest: more only where they are of one instant. `cut`: there may be more.
+        """
         bound, holding = ALWAYS, None
         for queue in self.queues.values():
             if not queue.ended and queue.reached < bound:
                 bound, holding = queue.reached, queue
+        earlier = bound if self.queued <= limit else self._instant_of(limit, bound)
+        self.cut = earlier < bound
+        if self.cut:
+            bound, holding = earlier, None
         taken: list[tuple[list[Any], list[int]]] = []
         marks: dict[str, int] = {}
         for queue in self.queues.values():
@@ -116,6 +124,13 @@ class Merge:
         times = [ts for _, part in taken for ts in part]
         # Stable: lanes are in canonical order, so events of one instant keep the order of their topics.
         return [items[i] for i in sorted(range(len(items)), key=times.__getitem__)], marks
+
+    def _instant_of(self, limit: int, bound: int) -> int:
+        """Up to when are there `limit` records? `bound` where there are no more than that until then."""
+        ready = [queue.times[: bisect_right(queue.times, bound)] for queue in self.queues.values()]
+        if sum(map(len, ready)) <= limit:
+            return bound
+        return sorted(ts for times in ready for ts in times[:limit])[limit - 1] if limit else NEVER - 1
 
     def reached(self, wall_now: int | None, idle_after: int) -> int:
         """How far time has come: every event not later than this has been released.

@@ -15,6 +15,7 @@ from state.prices import fell
 from triggers.plan import Plan
 
 ItemWord = events.Inventory | events.ItemEdge
+NOBODY = -1  # quoted nothing, not even a view without a price: nobody here watches the SKU
 
 
 class Watchers:
@@ -99,9 +100,11 @@ class Watchers:
         quoted, min_drop = shard.quoted.get(sku), self._plan.min_drop
         if quoted is None or min_drop is None:
             return False
+        if quoted == NOBODY:
+            return True
         return not fell(price, max(quoted, *(known for _, known in prices)), min_drop)
 
     def _remember_quotes(self, shard: Shard, sku: str, watchers: Iterable[str]) -> None:
         users = [shard.user(user_id) for user_id in watchers]
         if all(user.alias_of is None for user in users):  # what an alias was quoted is not known here
-            shard.remember_quotes(sku, max((highest_quote(user, sku) for user in users), default=0))
+            shard.remember_quotes(sku, max((highest_quote(user, sku) for user in users), default=NOBODY))

@@ -104,6 +104,19 @@ def test_after_a_start_all_falls_of_a_batch_are_looked_at_at_once(
     assert {anchor.partition(":")[0] for _, anchor in found(flow)} == {"k0", "k1"}
 
 
+def test_where_nobody_watches_is_known_until_somebody_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = Flow(tmp_path, "engine.batch_records=1")
+    looked = looks_at(flow, monkeypatch)
+    flow.write(*(priced(MINUTE * n, 1000 - 90 * n) for n in range(5)))
+    flow.write(viewed(9 * MINUTE, "u2"))  # who knows no price, but what the item cost then
+    flow.write(priced(10 * MINUTE, 300))
+    flow.run()
+    assert looked == [["k1"], ["k1"]]
+    assert found(flow) == {("u2", f"k1:{priced(10 * MINUTE, 300)['event_id']}")}
+
+
 def test_with_the_rule_off_prices_are_nobodys_concern(tmp_path: Path) -> None:
     flow = Flow(tmp_path, "rules.price_drop.enabled=false", partitions=2)
     flow.write(event("product_viewed", 0, sku="k1", price=1000), priced(MINUTE, 500))
