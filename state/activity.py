@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from msgspec import Struct
+from msgspec import Struct, field
 
 from state import visits
 from state.calendar import DAY, HOUR, Days, latest
+from state.viewed import Viewed
 
 KEPT_DAYS = 32  # the 30-day window, its partial first day, and today
 KEPT_HOURS = 49
 PLATFORMS_LIMIT = 8
-RECENT_SKUS_LIMIT = 20
 CATEGORIES_LIMIT = 16
 
 _SPAN = 1 << 21
 Flat = tuple[int, ...]
 
 VIEWS, SESSIONS, SEARCHES = 1, _SPAN, _SPAN**2  # one of each kind, as the packed counts hold it
-
-
-class Looks(Protocol):
-    """Of one SKU or category: the last view, and how many there were after `since`."""
-
-    at: int
-    fresh: int
-    since: int
-
-
-class Viewed(Struct, array_like=True, gc=False):
-    """One SKU lately looked at: when last, how often, and the price then (minor units).
-
-    `fresh` of the views came after `since`, when it was last carted, bought or spoken of (state/browsing.py).
-    """
-
-    at: int
-    times: int
-    price: int | None
-    fresh: int = 0
-    since: int = -1
 
 
 class Activity(Struct, array_like=True, gc=False):
@@ -60,7 +37,7 @@ class Activity(Struct, array_like=True, gc=False):
     platform: str | None = None
     platform_at: int = -1
     other_platforms: dict[str, int] | None = None
-    viewed: dict[str, Viewed] = {}
+    viewed: Viewed = field(default_factory=Viewed)
     categories: dict[str, int] = {}
     sessions: tuple[int, ...] = ()  # when the last ones began
     visits: visits.Visits = ()  # the last ones, while no session is known
@@ -98,24 +75,7 @@ class Activity(Struct, array_like=True, gc=False):
                 categories[category] += 1
             else:
                 self.like(category)
-        viewed = self.viewed  # the latest last, so that the first may go
-        known = viewed.pop(sku, None)
-        if known is None:
-            viewed[sku] = Viewed(ts, 1, price, 1 if ts > since else 0, since)
-            if len(viewed) > RECENT_SKUS_LIMIT:
-                del viewed[next(iter(viewed))]
-            return True
-        viewed[sku] = known
-        known.times += 1
-        if ts > known.since:
-            known.fresh += 1
-        if ts < known.at:
-            return False
-        again = ts - known.at >= DAY
-        known.at = ts
-        if price is not None:
-            known.price = price
-        return again
+        return self.viewed.look(ts, sku, price, since)
 
     def session(self, ts: int, days: Days) -> None:
         self._count(SESSIONS, ts, days)
@@ -170,11 +130,7 @@ class Activity(Struct, array_like=True, gc=False):
         for category, times in other.categories.items():
             self.categories[category] = self.categories.get(category, 0) + times
         self.categories = _greatest(self.categories, CATEGORIES_LIMIT)
-        for sku, theirs in other.viewed.items():
-            own = self.viewed.get(sku)
-            self.viewed[sku] = theirs if own is None else _one(own, theirs)
-        kept = sorted(self.viewed.items(), key=lambda each: (each[1].at, each[0]))[-RECENT_SKUS_LIMIT:]
-        self.viewed = dict(kept)
+        self.viewed.unite(other.viewed)
 
     def visits_between(self, after: int, until: int) -> int:
         """How many of the last visits began then, counted by sessions where there are any."""
@@ -212,21 +168,6 @@ class Activity(Struct, array_like=True, gc=False):
             self.platform = max(seen_on, key=lambda name: (seen_on[name], name))
             self.platform_at = seen_on.pop(self.platform)
             self.other_platforms = seen_on or None
-
-
-def fresh_after(look: Looks, ts: int) -> int:
-    """How many of the views came after `ts`? At least the last one, if it did; of those before it nobody knows."""
-    if ts <= look.since:
-        return look.fresh
-    return 0 if look.at <= ts else min(look.fresh, 1)
-
-
-def _one(a: Viewed, b: Viewed) -> Viewed:
-    early, late = sorted((a, b), key=lambda viewed: (viewed.at, viewed.times, viewed.price or -1))
-    price = early.price if late.price is None else late.price
-    since = max(a.since, b.since)
-    fresh = sum(fresh_after(viewed, since) for viewed in (a, b))
-    return Viewed(late.at, early.times + late.times, price, fresh, since)
 
 
 def _greatest(numbers: dict[str, int], limit: int) -> dict[str, int]:

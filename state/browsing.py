@@ -1,14 +1,14 @@
 """Which categories has this user looked at again and again, and of which lower prices was she told?
 
 Views count until something ends the looking around: the cart, an order, a word of ours. Those of SKUs are counted
-in state/activity.py.
+in state/viewed.py.
 """
 
 from __future__ import annotations
 
 from msgspec import Struct
 
-from state.activity import Looks, fresh_after
+from state.viewed import fresh_after
 
 CATEGORIES_LIMIT = 8
 TOLD_LIMIT = 64
@@ -55,7 +55,7 @@ class Browsing(Struct, array_like=True, gc=False):
             self.tell(ts, sku)
 
 
-def end_looking(look: Looks | None, ts: int) -> None:
+def end_looking(look: Looked | None, ts: int) -> None:
     """Carted, bought or spoken of: from here on views count anew."""
     if look is not None and ts > look.since:
         look.fresh, look.since = fresh_after(look, ts), ts

@@ -53,7 +53,7 @@ def taken_at(user: User, sku: str) -> int:
 
 def end_interest(user: User, sku: str, category: str | None, ts: int) -> None:
     """Carted or bought: looking at the SKU, or around in its category, has come to its end."""
-    end_looking(user.activity.viewed.get(sku), ts)
+    user.activity.viewed.end(sku, ts)
     if user.own_browsing is not None and category is not None:
         end_looking(user.own_browsing.categories.get(category), ts)
 

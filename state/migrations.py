@@ -11,6 +11,7 @@ fields at ends may do nothing, as what is not there is read as its default.
 from __future__ import annotations
 
 from collections.abc import Callable
+from struct import Struct
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ import msgspec
 from state.ledger import NewerLayout
 
 _KEPT_DAYS, _KEPT_HOURS = 32, 49
+_LOOK = Struct("<qqqII")
 
 
 def migrated(blob: bytes, layout: int) -> bytes | None:
@@ -38,7 +40,7 @@ def migrated(blob: bytes, layout: int) -> bytes | None:
 
 
 def _to_2(user: list[Any]) -> None:
-    """Activity is flat, no stage is nil (decision 0024), and the first purchase day's net is kept."""
+    """Activity is flat (decisions 0024 and 0037), no stage is nil, and the first purchase day's net is kept."""
     if len(user) > 10:
         user[10] = _flat(*user[10])
     if len(user) > 11 and user[11] == [None, None, None, []]:
@@ -62,8 +64,23 @@ def _flat(
     platform_at = -1 if platform is None else seen_on.pop(platform)
     return [
         *(day, on_day, hour, in_hour, earlier_days, earlier_hours),
-        *(last_visit_at, visits_since_order, platform, platform_at, seen_on or None, *rest),
+        *(last_visit_at, visits_since_order, platform, platform_at, seen_on or None),
+        *(_in_one(part) if place == 0 else part for place, part in enumerate(rest)),
     ]
+
+
+def _in_one(viewed: dict[str, list[Any]]) -> list[Any]:
+    """SKUs, and in one value for each of them: when, since when, price, how often, how often since."""
+    looks = [
+        _LOOK.pack(at, since, -1 if price is None else price, times, fresh)
+        for at, times, price, fresh, since in map(_whole, viewed.values())
+    ]
+    return [[*viewed], b"".join(looks)]
+
+
+def _whole(look: list[Any]) -> list[Any]:
+    """One that was written before views were counted since something has none."""
+    return [*look, *(0, -1)[len(look) - 3 :]]
 
 
 def _newest_apart(counts: dict[int, int], kept: int) -> tuple[int, int, list[int]]:

@@ -8,7 +8,6 @@ bound. How much of a cart line was there before the other id took the SKU out ca
 from __future__ import annotations
 
 from state import lifecycle
-from state.browsing import end_looking
 from state.calendar import earliest, latest
 from state.contact import Pending
 from state.folding import FoldParams
@@ -67,8 +66,8 @@ def unite(user: User, moved: User, params: FoldParams) -> list[Pending]:
             user.wakes[rule] = at
             user.note_stanza(rule, moved.stanza_of(rule))
     _unite_ties(user, moved)
-    for sku, viewed in user.activity.viewed.items():
-        end_looking(viewed, taken_at(user, sku))
+    for sku in user.activity.viewed.skus:
+        user.activity.viewed.end(sku, taken_at(user, sku))
     return [] if moved.own_contact is None else user.contact.unite(moved.own_contact)
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from struct import pack
 from typing import Any
 
 import pytest
@@ -85,7 +86,10 @@ def blob(person: Person) -> list[Any]:
         for key, o in person.orders.items()
     }
     cart = {sku: [line.quantity, line.price, line.added_at, None] for sku, line in person.lines.items()}
-    viewed = {sku: [at, times, None] for sku, (at, times) in person.viewed.items()}
+    viewed = [
+        [*person.viewed],
+        b"".join(pack("<qqqII", at, -1, -1, times, times) for at, times in person.viewed.values()),
+    ]
     sent = [] if person.erased_at else [[t.id, t.rule, t.step, "", t.at, True] for t in person.triggers]
     consent = {channel: list(answer) for channel, answer in person.consent.items()}
     registered = person.registered or (None, None)

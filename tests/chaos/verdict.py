@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
+from struct import iter_unpack
 from typing import Any
 
 from tests.chaos.oracle import Expected
@@ -214,7 +215,7 @@ def _has(user: list[Any]) -> dict[str, Any]:
         "by_day": _counts(activity[4], activity[0], activity[1]),
         "by_hour": _counts(activity[5], activity[2], activity[3]),
         "last_visit_at": activity[6],
-        "viewed": {sku: (entry[0], entry[1]) for sku, entry in activity[11].items()},
+        "viewed": _viewed(*activity[11]),
         "orders": rfm[2],
         "net": rfm[3],
         "net_by_day": rfm[1],
@@ -227,6 +228,11 @@ def _has(user: list[Any]) -> dict[str, Any]:
         "consent": {channel: tuple(answer) for channel, answer in contact[0].items()},
         "sent": {sent[0] for sent in contact[8]},
     }
+
+
+def _viewed(skus: list[str], looks: bytes) -> dict[str, tuple[int, int]]:
+    found = zip(skus, iter_unpack("<qqqII", looks), strict=True)
+    return {sku: (at, times) for sku, (at, _, _, times, _) in found}
 
 
 def _counts(earlier: list[int], newest: int, counts: int) -> dict[int, int]:

@@ -61,7 +61,7 @@ def united(users: Mapping[str, User]) -> bool:
     """Does each person live under one id that knows the others, with what each of the three has seen?"""
     found = [living(users, number) for number in range(PEOPLE)]
     return all(len(each) == 1 and len(each[0].ties.aliases) == 2 for each in found) and all(
-        sum(viewed.times for viewed in user.activity.viewed.values()) == 3 * VIEWS and user.rfm.orders == 1
+        sum(viewed.times for _, viewed in user.activity.viewed.items()) == 3 * VIEWS and user.rfm.orders == 1
         for (user,) in found
     )
 

@@ -12,7 +12,6 @@ from state.activity import (
     KEPT_DAYS,
     KEPT_HOURS,
     PLATFORMS_LIMIT,
-    RECENT_SKUS_LIMIT,
     SEARCHES,
     SESSIONS,
     VIEWS,
@@ -21,6 +20,7 @@ from state.activity import (
 from state.calendar import DAY, HOUR, Days
 from state.fold import apply
 from state.user import User
+from state.viewed import RECENT_SKUS_LIMIT
 from tests.state.orders_model import NOW, local_date
 from tests.triggers.shop import FOLD
 
@@ -64,7 +64,8 @@ def test_a_sku_keeps_its_latest_view_and_the_price_then(views: list[tuple[int, i
     for ts, price in views:
         activity.view(ts, "k1", None, price, Days())
     latest = max(views)
-    viewed = activity.viewed["k1"]
+    viewed = activity.viewed.get("k1")
+    assert viewed is not None
     assert (viewed.at, viewed.times) == (latest[0], len(views))
     if views[-1] == latest or views[0] == latest:
         assert viewed.price == latest[1]
@@ -74,7 +75,7 @@ def test_the_skus_longest_unseen_make_room() -> None:
     activity = Activity()
     for n in range(RECENT_SKUS_LIMIT + 5):
         activity.view(n, f"k{n}", None, None, Days())
-    assert list(activity.viewed) == [f"k{n}" for n in range(5, RECENT_SKUS_LIMIT + 5)]
+    assert activity.viewed.skus == [f"k{n}" for n in range(5, RECENT_SKUS_LIMIT + 5)]
 
 
 def test_a_sku_is_watched_anew_at_its_first_view_and_then_daily() -> None:

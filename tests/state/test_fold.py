@@ -36,6 +36,7 @@ from state.fold import apply
 from state.interest import interest_in
 from state.orders import Orders
 from state.user import User, pack, unpack
+from state.viewed import RECENT_SKUS_LIMIT
 from tests.state.history import START, happening
 from tests.triggers.shop import FOLD
 
@@ -52,7 +53,7 @@ def _limits(known: User) -> dict[str, tuple[int, int]]:
         "orders": (len(known.orders.by_id), orders.ORDERS_LIMIT),
         "refunds": (max(len(o.refunds) for o in known.orders.by_id.values()), orders.REFUND_DAYS_LIMIT),
         "seen_on": (len(seen.seen_on), activity.PLATFORMS_LIMIT),
-        "viewed": (len(seen.viewed), activity.RECENT_SKUS_LIMIT),
+        "viewed": (len(seen.viewed), RECENT_SKUS_LIMIT),
         "categories": (len(seen.categories), activity.CATEGORIES_LIMIT),
         "lines": (len(shelf.lines), cart.LINES_LIMIT),
         "gone": (len(shelf.gone), cart.GONE_LIMIT),

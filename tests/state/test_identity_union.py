@@ -159,7 +159,7 @@ def test_views_of_all_ids_count_and_a_cart_ends_those_of_each(
     about: Any = {"quantity": 1, "price": 1, "user_id": "u1"}
     carted = [events.CartItemAdded(event_id=f"c{n}", ts=last + n, sku=f"k{n}", **about) for n in range(4)]
     then = united([*looks, *(("u2", event) for event in carted)], order)
-    assert not any(look.fresh for look in then.activity.viewed.values())
+    assert not any(look.fresh for _, look in then.activity.viewed.items())
 
 
 def test_a_favourite_of_both_ids_waits_if_neither_was_reminded_and_from_the_first_mark_on() -> None:

@@ -8,6 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from state.activity import Activity
 from state.fold import apply
 from state.rfm import Rfm
 from state.user import User, pack, unpack
@@ -22,12 +23,16 @@ def as_layout_1(user: User) -> list[Any]:
     plain[0] = 1
     plain[10] = [
         *(activity.by_day, activity.by_hour, activity.last_visit_at, activity.visits_since_order),
-        *(activity.seen_on, *plain[10][11:]),
+        *(activity.seen_on, _by_sku(activity), *plain[10][12:]),
     ]
     plain[11] = plain[11] or [None, None, None, []]
     if plain[12] is not None:
         del plain[12][7:]
     return plain[:29]  # what came later: history and place
+
+
+def _by_sku(activity: Activity) -> dict[str, list[Any]]:
+    return {sku: [v.at, v.times, v.price, v.fresh, v.since] for sku, v in activity.viewed.items()}
 
 
 @given(histories())

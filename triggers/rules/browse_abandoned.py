@@ -15,13 +15,13 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from state import events
-from state.activity import Looks
 from state.browsing import end_looking
 from state.calendar import Duration, in_words
 from state.contact import Sent
 from state.folding import FoldParams
 from state.interest import bought_at
 from state.user import User
+from state.viewed import Looks
 from triggers.stock_alerts import INTEREST_EVENTS
 from triggers.trigger import Asked, Candidate, Condition, Reason, Rule, RuleParams
 from triggers.why import listed, nearest, so, time_is, when
@@ -46,7 +46,7 @@ def evaluate(asked: Asked, params: Params) -> Candidate | None:
             break
         look = _look(user, kind, name)
         views = 0 if look is None else look.fresh
-        end_looking(look, due)
+        _end(user, kind, name, due)
         if not _in_cart(user, kind, name):
             return Candidate(
                 rule=NAME,
@@ -134,6 +134,14 @@ def _look(user: User, kind: str, name: str) -> Looks | None:
     if kind == SKU:
         return user.activity.viewed.get(name)
     return None if user.own_browsing is None else user.own_browsing.categories.get(name)
+
+
+def _end(user: User, kind: str, name: str, ts: int) -> None:
+    """It is spoken of."""
+    if kind == SKU:
+        user.activity.viewed.end(name, ts)
+    elif user.own_browsing is not None:
+        end_looking(user.own_browsing.categories.get(name), ts)
 
 
 def _in_cart(user: User, kind: str, name: str) -> bool:
