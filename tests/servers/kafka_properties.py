@@ -26,6 +26,15 @@ _COMMON: Final = {
     # A killed broker may register again only when its old session has ended: 9 s by default.
     "broker.session.timeout.ms": "2000",
     "broker.heartbeat.interval.ms": "400",
+    # A broker that was killed leads its partitions twice at its start: as its old self, until that is fenced, and then
+    # as its new self. To read __consumer_offsets must not take longer than that: Kafka (CoordinatorRuntime, 4.1.1 to
+    # 4.4.0) takes the end of the first reading for the end of the second, serves groups from half of the log, finds
+    # itself "out of sync with the underlying log", reads anew, and so on for ever. Small segments, compacted at
+    # once, keep it short; the default of 100 MB is not compacted in hours.
+    "offsets.topic.segment.bytes": "1048576",
+    "transaction.state.log.segment.bytes": "1048576",
+    "log.cleaner.backoff.ms": "2000",
+    "log.cleaner.delete.retention.ms": "10000",  # else the markers of ended transactions stay for a day
 }
 
 

@@ -28,9 +28,7 @@ _PAUSE_SECONDS: Final = (15.0, 45.0)  # between faults, once all is well again
 _USERS_PER_SECOND: Final = 15.0
 _ALLOWED_SECONDS: Final = 60.0
 _RESTARTS: Final = 3
-_BROKEN_COORDINATOR: Final = (
-    "is out of sync with the underlying log"  # Kafka 4.1.1 after kill -9, now and then
-)
+_BROKEN_COORDINATOR: Final = "is out of sync with the underlying log"  # why: kafka_properties.py
 _SETTINGS: Mapping[str, Any] = {
     "state": {
         "kind": "redis",
