@@ -10,6 +10,7 @@ here belongs to one thread, the flow's.
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
@@ -199,6 +200,7 @@ class KafkaLog:
             consumer.assign([])
             return
         metrics.REBALANCES.inc()
+        gc.collect()  # it hardly ever runs else: here nobody waits for some milliseconds, and no user is in memory
         self.shards = sorted(tp.partition for tp in partitions)
         self._end_told.clear()
         self.group_metadata = consumer.consumer_group_metadata()
