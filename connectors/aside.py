@@ -37,3 +37,4 @@ class Aside:
                 done.set_exception(error)
             else:
                 done.set_result(None)
+            del call, work, done  # else what it raised stays, after the last call for ever

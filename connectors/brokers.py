@@ -21,6 +21,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import NewTopic
 from msgspec import Struct
 
+from connectors.answers import answer_of
 from connectors.log import LogError
 
 _ANSWER_SECONDS = 15.0
@@ -217,7 +218,7 @@ def _code_of(error: LogError) -> int | None:
 
 def _answer(each: Any) -> Any:
     try:
-        return each.result(_ANSWER_SECONDS)
+        return answer_of(each, _ANSWER_SECONDS)
     except KafkaException as error:
         raise LogError(f"Kafka: {error.args[0].name()}: {error.args[0].str()}") from error
     except TimeoutError as error:

@@ -14,6 +14,8 @@ from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
+from connectors.answers import forget_frames
+
 _REQUEST_SECONDS = 2.0
 _FAILED_SECONDS = 1.0
 Place = tuple[str, int]
@@ -28,6 +30,8 @@ def high_watermarks(admin: AdminClient, places: Sequence[Place]) -> dict[Place, 
         isolation_level=IsolationLevel.READ_UNCOMMITTED,
         request_timeout=_REQUEST_SECONDS,
     )
+    for answer in asked.values():
+        answer.add_done_callback(forget_frames)  # also of one that nobody waits for any more
     return {(place.topic, place.partition): answer for place, answer in asked.items()}
 
 

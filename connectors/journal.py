@@ -17,6 +17,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
+from connectors.answers import answer_of
 from connectors.ends import high_watermarks
 from connectors.log import LogError, LogUnavailable
 
@@ -59,7 +60,7 @@ class Journal:
         """High watermarks, whatever is pending below them: a read_committed reader is told less."""
         admin = AdminClient(self._config)  # it must outlive its answers
         found = high_watermarks(admin, [(self._topic, shard) for shard in shards])
-        return {shard: each.result(_ANSWER_SECONDS).offset for (_, shard), each in found.items()}
+        return {shard: answer_of(each, _ANSWER_SECONDS).offset for (_, shard), each in found.items()}
 
     def _read(
         self, starts: Mapping[int, int], ends: Mapping[int, int], shards: list[int]

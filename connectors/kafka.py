@@ -23,6 +23,7 @@ from connectors.co_partition import LETTERS, check_key, partition_counts
 from connectors.consumer import consumer_of
 from connectors.ends import Ends, Place
 from connectors.log import NEVER_KNOWN, Assignment, Chunk, Lane, LogError, LogUnavailable, Poll
+from connectors.memory import give_back
 from connectors.publisher import Committed, Progress
 
 _KEY_SAMPLE = 256  # one record in this many chunks of a lane has its key checked against its partition
@@ -199,6 +200,7 @@ class KafkaLog:
             consumer.assign([])
             return
         metrics.REBALANCES.inc()
+        give_back()
         self.shards = sorted(tp.partition for tp in partitions)
         self._end_told.clear()
         self.group_metadata = consumer.consumer_group_metadata()

@@ -188,15 +188,16 @@ class OutboxPublisher:
             try:
                 positions = self._transactions.outcome(wait=wait)
             except UnknownOutcome as error:
-                if self._settle(str(error), sent):
-                    return {}
-                self._transactions.begin(sent)
-                continue
-            if positions is None:
-                self._sent = sent
+                why = str(error)
             else:
-                metrics.PUBLISH_TRANSACTIONS.labels(result="ok").inc()
-            return positions
+                if positions is None:
+                    self._sent = sent
+                else:
+                    metrics.PUBLISH_TRANSACTIONS.labels(result="ok").inc()
+                return positions
+            if self._settle(why, sent):  # out of the handler: it calls the client (connectors/answers.py)
+                return {}
+            self._transactions.begin(sent)
 
     def close(self) -> None:
         self._transactions.close()

@@ -6,10 +6,11 @@ transaction: the same offsets and cursor are committed after the delivery report
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import msgspec
 import structlog
@@ -81,14 +82,13 @@ class KafkaTransactions:
     # Transactions
 
     def committed(self, shards: Collection[int], predecessors: Collection[str]) -> dict[int, Committed]:
-        try:
+        with contextlib.suppress(LogUnavailable):
             return self._source.committed(shards, _STABLE_SECONDS)
-        except LogUnavailable:
-            if self._transactional:
-                for name in predecessors:
-                    # Its new epoch ends what the dead process left open, which else pends until its time-out.
-                    log.warning("ending the transaction a former owner left open", former=name)
-                    self._new_producer(name)
+        if self._transactional:
+            for name in predecessors:
+                # Its new epoch ends what the dead process left open, which else pends until its time-out.
+                log.warning("ending the transaction a former owner left open", former=name)
+                self._new_producer(name)
         return self._source.committed(shards, _COMMIT_SECONDS)
 
     def scan(self, starts: Mapping[int, int]) -> dict[int, set[str]]:
@@ -108,22 +108,25 @@ class KafkaTransactions:
             else:
                 self._at_least_once(parcels, under_way)
         except KafkaException as error:
-            under_way.error = error
+            under_way.error = error.args[0]
 
     def outcome(self, *, wait: bool) -> dict[int, int] | None:
         under_way = self._under_way
+        if under_way.error is None and not (wait or under_way.is_over):
+            return None
         try:
             if under_way.error is not None:
-                raise under_way.error
-            if not (wait or under_way.is_over):
-                return None
+                raise KafkaException(under_way.error)
             under_way.end()
         except TimeoutError:
+            self._aside.close()  # its thread ends, and lets the producer go, should the call ever return
             self._aside = Aside()
-            self._fail(KafkaException(KafkaError(KafkaError._TIMED_OUT, "the client does not return")))
+            cause = KafkaError(KafkaError._TIMED_OUT, "the client does not return")
         except KafkaException as error:
-            self._fail(error)
-        return under_way.noted
+            cause = error.args[0]
+        else:
+            return under_way.noted
+        raise self._failure(cause)  # out of the handlers: to abort calls the client (connectors/answers.py)
 
     def close(self) -> None:
         self._producer.flush(_COMMIT_SECONDS)
@@ -170,7 +173,7 @@ class KafkaTransactions:
     def _flush(self, under_way: UnderWay) -> None:
         left = self._producer.flush(_COMMIT_SECONDS)
         if under_way.error is not None:
-            raise under_way.error
+            raise KafkaException(under_way.error)
         if left:
             raise KafkaException(KafkaError(KafkaError._MSG_TIMED_OUT, f"{left} records were not delivered"))
 
@@ -213,19 +216,18 @@ class KafkaTransactions:
 
     # what may go wrong
 
-    def _fail(self, error: KafkaException) -> NoReturn:
-        """Raise what the failure of a round means."""
-        cause: KafkaError = error.args[0]
+    def _failure(self, cause: KafkaError) -> LogError | Fenced | UnknownOutcome:
+        """What it means that a round failed; where the shards are somebody else's, the transaction is aborted."""
         if cause.code() in _HOPELESS:
-            raise LogError(
+            return LogError(
                 f"Kafka does not take what is to be published, and waiting will not mend it: {cause.name()}: "
                 f"{cause.str()}. Nothing is lost: the next start publishes it"
-            ) from error
+            )
         if cause.code() in _STALE_GENERATION:
             metrics.PUBLISH_TRANSACTIONS.labels(result="abort").inc()
             self._abort()
-            raise Fenced(cause.name()) from error
-        raise UnknownOutcome(cause.name()) from error
+            return Fenced(cause.name())
+        return UnknownOutcome(cause.name())
 
     def _abort(self) -> None:
         if not self._transactional:

@@ -6,14 +6,14 @@ import time
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError
 
 
 class UnderWay:
     """One round; over at once unless it is `ended` aside. `noted`: places of journal records, by shard."""
 
     def __init__(self) -> None:
-        self.error: KafkaException | None = None
+        self.error: KafkaError | None = None  # an exception would hold the frames that hold this
         self.noted: dict[int, int] = {}
         self.ended: Future[None] | None = None
         self.until = 0.0
@@ -33,7 +33,7 @@ class UnderWay:
 
     def delivered(self, error: KafkaError | None, _: Any) -> None:
         if error is not None and self.error is None:
-            self.error = KafkaException(error)
+            self.error = error
 
     def note(self, error: KafkaError | None, message: Any) -> None:
         self.delivered(error, message)

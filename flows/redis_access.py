@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import redis
@@ -16,7 +17,7 @@ STORE_SECONDS = 5.0  # a store or a network that is silent for longer has failed
 
 def redis_client(settings: Settings, url: str) -> redis.Redis:
     """One that gives up soon: who asks tells the operator, and decides whether to wait."""
-    return redis.Redis.from_url(
+    client = redis.Redis.from_url(
         url,
         socket_timeout=STORE_SECONDS,
         socket_connect_timeout=STORE_SECONDS,
@@ -25,6 +26,21 @@ def redis_client(settings: Settings, url: str) -> redis.Redis:
         **(_login(settings) if settings.redis.url else {}),  # the embedded one asks nobody
         **(_encryption(settings.redis.tls) if url.startswith("rediss://") else {}),
     )
+    client.set_response_callback("INFO", read_info)
+    return client
+
+
+def read_info(said: bytes, **_: object) -> dict[str, int | float | str]:
+    """Name by name, as redis-py's own reader; that one makes a function which holds itself, for each answer."""
+    pairs = (line.partition(":") for line in said.decode().splitlines() if ":" in line)
+    return {name: _number(value) for name, _, value in pairs}
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def _login(settings: Settings) -> dict[str, str]:

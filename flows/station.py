@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ from flows.desk import Desk, Refused
 from flows.going import Going
 from flows.intake import Intake
 from flows.observe import Observer
+from flows.quiet import Quiet
 from flows.rulebook import Rulebook
 from flows.shard import Shard, ShardBatch
 from state.redis_ledger import StoreUnavailable
@@ -26,7 +28,6 @@ log = structlog.get_logger("station")
 _POLL_BUSY_SECONDS = 0.002
 _POLL_IDLE_SECONDS = 0.02
 _OFFSETS_SECONDS = 1.0
-_QUIET_SECONDS = 0.5
 _RETRY_FIRST_SECONDS, _RETRY_LAST_SECONDS = 0.1, 3.0
 _AWAY = (StoreUnavailable, LogUnavailable)
 
@@ -59,7 +60,6 @@ class Station:
         self._cadence = cadence
         self._should_stop = should_stop
         self._until_caught_up = until_caught_up
-        self._follows = follows
         self._monotonic = monotonic
         self._sleep = sleep
         self._traces = traces
@@ -67,12 +67,11 @@ class Station:
         self._heartbeat_at = 0.0
         self._offsets_at = 0.0
         self._journal_at: dict[int, float] = {}
-        self._quiet_since: float | None = None
+        self._quiet = Quiet(follows=follows, monotonic=monotonic)
         self._ending = False
         self._giving_up = False
         self._draining = False
         self._going = Going(publisher, monotonic, traces)
-        self._busy_until = 0.0
         self._applied_at: float | None = None
         self._observer = Observer(source)
         self._retry_seconds = _RETRY_FIRST_SECONDS
@@ -93,10 +92,14 @@ class Station:
             busy = self._going.parcels or not self.intake.caught_up
             batches = self.intake.round(_POLL_BUSY_SECONDS if busy else _POLL_IDLE_SECONDS)
         except _AWAY as error:
-            self._wait_and_reopen(error)
+            self._note_trouble(error)
+            batches = None
+        if batches is None:
+            self._wait_and_reopen()
             return []
-        if self._until_caught_up and (self._ending or self._is_quiet(batches)):
-            self._ending = True
+        if self._until_caught_up and not self._ending:
+            self._ending = self._quiet.holds(batches, self.shards.values(), caught_up=self.intake.caught_up)
+        if self._ending:
             last = [b for b in self.intake.last_batches() if b.shard.watermark < b.watermark]
             if not last:
                 return None
@@ -115,12 +118,16 @@ class Station:
                 batch.shard.watermark = max(batch.shard.watermark, batch.watermark)
             self._commit_in_time()
         except (*_AWAY, Refused) as error:
-            self._wait_and_reopen(error)
+            self._note_trouble(error)
+            well = False
         except BaseException:
             self._drop_memory()  # the shards are taken away as we end, and what is theirs would be committed
             raise
         else:
             self._note_progress()
+            well = True
+        if not well:
+            self._wait_and_reopen()
         self._observer.look(
             batches, self.shards.values(), caught_up=self.intake.caught_up, waiting=self.waiting
         )
@@ -166,10 +173,14 @@ class Station:
         except (Fenced, LogUnavailable) as error:
             if isinstance(error, Fenced):
                 metrics.COMMIT_CONFLICTS.labels(kind="fenced").inc()
-            if self._giving_up:  # within a rebalance, which opens what stays ours by itself
-                self._drop_memory()
-            else:
-                self._wait_and_reopen(error, "publishing: ")
+            if not self._giving_up:
+                self._note_trouble(error, "publishing: ")
+        else:
+            return
+        if self._giving_up:  # within a rebalance, which opens what stays ours by itself
+            self._drop_memory()
+        else:
+            self._wait_and_reopen()
 
     def _parcels(self) -> list[Parcel]:
         now = self._monotonic()
@@ -219,7 +230,7 @@ class Station:
 
     def busy_seconds(self, since: float) -> float:
         """From `since` (monotonic) to the last round that had events in it."""
-        return self._busy_until - since
+        return self._quiet.busy_until - since
 
     # whether we are well
 
@@ -260,14 +271,15 @@ class Station:
             self.trouble = None
             self._retry_seconds = _RETRY_FIRST_SECONDS
 
-    def _wait_and_reopen(self, error: Exception, when: str = "") -> None:
+    def _wait_and_reopen(self) -> None:
         """Our memory may not be what the ledger holds: forget it, and open again what is still ours."""
-        self._note_trouble(error, when)
+        # Never in an `except`: the Kafka client would hold our error and its frames for ever (connectors/answers.py).
         log.warning("giving the shards up and opening them again", why=self.trouble)
         self._drop_memory()
         while not self._should_stop():
             self._sleep(self._retry_seconds)
             self._retry_seconds = min(self._retry_seconds * 2, _RETRY_LAST_SECONDS)
+            gc.collect(1)  # errors of redis-py hold themselves, and the shards in the frames above
             try:
                 self._rulebook.renew()
                 self._source.reopen()
@@ -285,15 +297,3 @@ class Station:
         self._desk.forget_commits()
         self._going.forget()
         self.shards.clear()
-
-    def _is_quiet(self, batches: list[ShardBatch]) -> bool:
-        """Nothing to read and nothing on its way out; on a followed log for a moment, as letters come back in."""
-        busy = any(b.items for b in batches) or any(shard.busy for shard in self.shards.values())
-        if any(b.items for b in batches):
-            self._busy_until = self._monotonic()
-        if busy or not self.intake.caught_up:
-            self._quiet_since = None
-            return False
-        now = self._monotonic()
-        self._quiet_since = self._quiet_since or now
-        return not self._follows or now - self._quiet_since >= _QUIET_SECONDS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from msgspec import json
 
 from config.load import load
 from connectors.file_log import FileLog
+from connectors.log import LogUnavailable
 from connectors.publisher import Fenced, Parcel
 from flows import assemble
 from flows.alarm import Alarm
@@ -171,3 +174,63 @@ def test_being_fenced_while_giving_up_asks_for_nothing_new(
     process.round()
     process.station.give_up(fenced=False)
     assert not process.station.shards
+
+
+@pytest.mark.parametrize("step", ["read", "apply", "publish"])
+def test_no_trouble_is_being_handled_while_the_log_is_opened_again(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The Kafka client would hold it for ever, with all shards (tests/connectors/test_answers.py)."""
+    write(tmp_path, "clickstream", view(1))
+    process = start()
+
+    def away(*_: Any, **__: Any) -> None:
+        raise LogUnavailable("away")
+
+    place: dict[str, tuple[Any, str]] = {
+        "read": (process.source, "poll"),
+        "apply": (Desk, "process"),
+        "publish": (process.station, "_parcels"),
+    }
+    monkeypatch.setattr(*place[step], away)
+    handled: list[BaseException | None] = []
+    monkeypatch.setattr(process.source, "reopen", lambda: handled.append(sys.exception()))
+    process.round()
+    process.station.publish()
+    assert handled == [None]
+    assert process.station.trouble is not None
+
+
+class HoldsItself(StoreUnavailable):
+    """As the errors of redis-py do: raised from a variable of its own frame."""
+
+    def __init__(self) -> None:
+        super().__init__("away")
+        self.itself = self
+
+
+def test_trouble_that_holds_itself_is_gone_before_the_log_is_open_again(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each attempt of a long outage stays, with the shards that were in hand as it began."""
+    write(tmp_path, "clickstream", view(1))
+    process = start()
+    left: list[int] = []
+
+    def away(*_: Any, **__: Any) -> None:
+        raise HoldsItself
+
+    def open_again() -> None:
+        left.append(sum(isinstance(each, HoldsItself) for each in gc.get_objects()))
+        if len(left) < 3:
+            raise HoldsItself
+
+    monkeypatch.setattr(process.source, "poll", away)
+    monkeypatch.setattr(process.source, "reopen", open_again)
+    gc.collect()
+    gc.disable()
+    try:
+        process.round()
+    finally:
+        gc.enable()
+    assert left == [0, 0, 0]

@@ -1,0 +1,43 @@
+"""Is memory that nobody holds any more given back to the system?"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+from pathlib import Path
+
+import pytest
+
+from connectors.memory import give_back
+
+_PIECE_BYTES, _PIECES = 20_000, 2000  # 40 MB, each piece too small for a mapping of its own
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+class Holder:
+    """Holds itself."""
+
+    def __init__(self) -> None:
+        self.itself = self
+        self.pieces = [bytes([1]) * _PIECE_BYTES for _ in range(_PIECES)]
+
+
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="glibc alone gives memory back when asked"
+)
+def test_what_a_burst_leaves_goes_back() -> None:
+    gc.disable()
+    try:
+        holder = Holder()
+        above = bytes([1]) * _PIECE_BYTES  # keeps the heap from shrinking by itself
+        full = resident_bytes()
+        del holder
+        assert resident_bytes() > full - 10_000_000, "nothing goes by itself"
+        give_back()
+        assert resident_bytes() < full - 30_000_000
+        assert len(above) == _PIECE_BYTES
+    finally:
+        gc.enable()
