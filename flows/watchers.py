@@ -10,6 +10,7 @@ from flows.persons import Persons
 from flows.shard import Shard
 from state import events
 from state.interest import highest_quote
+from state.items import is_edge
 from state.ledger import Ledger
 from state.prices import fell
 from triggers.plan import Plan
@@ -34,7 +35,13 @@ class Watchers:
 
         After a start a shard knows of no SKU what its watchers were quoted, and falls come by the hundred a second.
         """
-        wanted = {(shard.number, each.sku): shard for shard, each in said if self._may_concern(shard, each)}
+        wanted: dict[tuple[int, str], Shard] = {}
+        before: dict[tuple[int, str, type[ItemWord]], ItemWord] = {}
+        for shard, each in said:
+            place = shard.number, each.sku
+            if self._may_concern(shard, each, before.get((*place, each.__class__))):
+                wanted[place] = shard
+            before[*place, each.__class__] = each
         self._seen = dict(zip(wanted, self._load([*wanted]), strict=True))
         self._persons.load(
             (shard, user_id) for place, shard in wanted.items() for user_id in self._seen[place]
@@ -55,14 +62,22 @@ class Watchers:
                 if user.alias_of is not None or self._plan.listeners(user, edge):
                     self._tell(shard, user_id, edge)
 
-    def _may_concern(self, shard: Shard, said: ItemWord) -> bool:
-        """Of a change of the item a guess, which must be right mostly: of stock no, edges are rare."""
+    def _may_concern(self, shard: Shard, said: ItemWord, before: ItemWord | None) -> bool:
+        """A guess, which must be right mostly: a wrong one costs a read of its own, or one for nothing.
+
+        `before`: what was said of the same in this batch; what was said earlier is in the item.
+        """
         if isinstance(said, events.PriceEdge):
             return not self._is_dear(shard, said.sku, said.price, said.prices)
-        if isinstance(said, events.PriceChanged) and self._plan.min_drop is not None:
-            item = shard.items[said.sku]
-            if item.price is None or said.price < item.price:
-                return not self._is_dear(shard, said.sku, said.price, item.prices)
+        item = shard.items.get(said.sku)
+        if isinstance(said, events.PriceChanged) and item is not None and self._plan.min_drop is not None:
+            price = before.price if isinstance(before, events.PriceChanged) else item.price
+            if price is None or said.price < price:
+                known = *item.prices, *((0, each) for each in (price,) if each is not None)
+                return not self._is_dear(shard, said.sku, said.price, known)
+        elif isinstance(said, events.StockChanged) and item is not None:
+            left = before.available if isinstance(before, events.StockChanged) else item.available
+            return left is not None and is_edge(left, said.available, self._plan.low_threshold)
         return isinstance(said, events.StockEdge)
 
     def _load(self, places: Sequence[tuple[int, str]]) -> list[list[str]]:
@@ -102,7 +117,7 @@ class Watchers:
             return False
         if quoted == NOBODY:
             return True
-        return not fell(price, max(quoted, *(known for _, known in prices)), min_drop)
+        return not fell(price, max((quoted, *(known for _, known in prices))), min_drop)
 
     def _remember_quotes(self, shard: Shard, sku: str, watchers: Iterable[str]) -> None:
         users = [shard.user(user_id) for user_id in watchers]

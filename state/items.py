@@ -50,13 +50,14 @@ def apply_item(
     out_since = item.out_since
     if event.available == 0 and before != 0:
         item.out_since = event.ts
-    if before is None:
+    if before is None or not is_edge(before, event.available, low_threshold):
         return None
-    if before > low_threshold >= event.available > 0:
-        return _edge(event, "low", 0)
-    if before == 0 < event.available:
-        return _edge(event, "back", out_since)
-    return None
+    return _edge(event, "back", out_since) if before == 0 else _edge(event, "low", 0)
+
+
+def is_edge(before: int, available: int, low_threshold: int) -> bool:
+    """Has the stock just come back, or become low?"""
+    return available > 0 and (before == 0 or before > low_threshold >= available)
 
 
 def _apply_price(item: Item, event: PriceChanged) -> bool:

@@ -104,6 +104,26 @@ def test_after_a_start_all_falls_of_a_batch_are_looked_at_at_once(
     assert {anchor.partition(":")[0] for _, anchor in found(flow)} == {"k0", "k1"}
 
 
+def test_so_are_edges_that_changes_of_the_same_batch_make(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stocked(after: int, available: int, sku: str) -> dict[str, Any]:
+        return event("stock_changed", after, None, sku=sku, available=available)
+
+    flow = Flow(tmp_path)
+    flow.write(added(0, sku="k2"), stocked(1, 50, "k2"), priced(1, 1000, "k1"))
+    flow.run()
+    looked = looks_at(flow, monkeypatch)
+    flow.write(event("product_viewed", 3, "u2", sku="k1", price=1000))
+    flow.write(
+        priced(MINUTE, 2000, "k1"), priced(2 * MINUTE, 1500, "k1")
+    )  # lower than it was, not than before the batch
+    flow.write(stocked(MINUTE, 40, "k2"), stocked(2 * MINUTE, 2, "k2"), stocked(3 * MINUTE, 1, "k2"))
+    flow.run()
+    assert [sorted(each) for each in looked] == [["k1", "k2"]]
+    assert [each["subject"] for each in flow.triggers("low_stock")] == ["u1"]
+
+
 def test_where_nobody_watches_is_known_until_somebody_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
