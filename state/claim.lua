@@ -6,5 +6,5 @@ if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[2]) then
   return 0
 end
 redis.call('SADD', KEYS[1], ARGV[1])
-redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', (redis.call('TIME')[1] + ARGV[3]) * 1000))
 return 1

@@ -8,7 +8,10 @@ if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then
   return 0
 end
 local prefix = string.sub(KEYS[1], 1, -5)
-local user_ttl, watch_ttl = ARGV[9], ARGV[10]
+-- Until when, rather than for how long: of that Redis would make what it tells the AOF, for each key anew.
+local now = redis.call('TIME')[1]
+local users_until = string.format('%.0f', (now + ARGV[9]) * 1000)
+local watched_until = string.format('%.0f', (now + ARGV[10]) * 1000)
 local watch_limit, audience_limit = tonumber(ARGV[11]), tonumber(ARGV[12])
 local marks, users, user_sizes, due, ended, watchers, unwatch, items, item_sizes, entry_sizes, joins, leaves, calls,
   call_sizes, over, counted, counted_sizes, uncounted = unpack(cmsgpack.unpack(ARGV[13]))
@@ -27,7 +30,7 @@ end
 
 in_chunks('HSET', prefix .. 'marks', marks)
 for number, user in ipairs(users) do
-  redis.call('SET', prefix .. 'u:' .. user, next_blob(user_sizes[number]), 'EX', user_ttl)
+  redis.call('SET', prefix .. 'u:' .. user, next_blob(user_sizes[number]), 'PXAT', users_until)
 end
 in_chunks('ZADD', prefix .. 'timers', due)
 in_chunks('ZREM', prefix .. 'timers', ended)
@@ -36,7 +39,7 @@ for sku, seen in pairs(watchers) do
   for user, at in pairs(seen) do
     redis.call('ZADD', key, 'GT', at, user)
   end
-  redis.call('EXPIRE', key, watch_ttl)
+  redis.call('PEXPIREAT', key, watched_until)
   local surplus = redis.call('ZCARD', key) - watch_limit
   if surplus > 0 then
     redis.call('ZREMRANGEBYRANK', key, 0, surplus - 1)
@@ -46,7 +49,7 @@ for _, gone in ipairs(unwatch) do
   redis.call('ZREM', prefix .. 'w:' .. gone[1], gone[2])
 end
 for number, sku in ipairs(items) do
-  redis.call('SET', prefix .. 'i:' .. sku, next_blob(item_sizes[number]), 'EX', user_ttl)
+  redis.call('SET', prefix .. 'i:' .. sku, next_blob(item_sizes[number]), 'PXAT', users_until)
 end
 local trim = tonumber(ARGV[6])
 if trim > 0 then
@@ -62,7 +65,7 @@ for _, joined in ipairs(joins) do
   if redis.call('ZCARD', key) < audience_limit then
     redis.call('ZADD', key, 0, joined[2])
   end
-  redis.call('EXPIRE', key, user_ttl)
+  redis.call('PEXPIREAT', key, users_until)
 end
 for _, left in ipairs(leaves) do
   redis.call('ZREM', prefix .. 'a:' .. left[1], left[2])

@@ -101,7 +101,7 @@ def test_every_command_that_is_needed_is_used() -> None:
         by_pipeline = command in ("multi", "exec", "discard")
         assert in_script or in_python or by_pipeline, command
     for command in re.findall(r"'([A-Z]{3,})'[,)]", scripts):
-        assert command.lower() in commands_of("run") or command in ("EX", "GT"), command
+        assert command.lower() in commands_of("run") or command in ("PXAT", "GT"), command
 
 
 @pytest.mark.parametrize(
