@@ -75,7 +75,7 @@ class KafkaShop(Installation):
             }
         )
         try:
-            return _read_all(consumer, self.topics[role], self.partitions)
+            return read_all(consumer, self.topics[role], self.partitions)
         finally:
             consumer.close()
 
@@ -114,7 +114,7 @@ class KafkaShop(Installation):
             consumer.close()
 
 
-def _read_all(consumer: Consumer, topic: str, partitions: int) -> list[Message]:
+def read_all(consumer: Consumer, topic: str, partitions: int) -> list[Message]:
     """Up to the end that each partition has now; a transaction still open there is waited for."""
     places = [TopicPartition(topic, part, 0) for part in range(partitions)]
     ends = {place.partition: consumer.get_watermark_offsets(place, _ANSWER_SECONDS)[1] for place in places}

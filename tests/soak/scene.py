@@ -99,7 +99,7 @@ class Scene:
         self._store.start()
 
     def _kill_broker(self) -> None:
-        # A shop that writes on would have its topics in another order than its time, and events that come late.
+        # A shop that is open but cannot write would have all of that time's events at once.
         self.stage.workload.pause()
         self._kafka.kill()
         self._undisturbed(self.stage.rng.uniform(0.0, 3.0))

@@ -93,6 +93,19 @@ def test_in_any_order_a_sku_is_in_the_cart_if_its_last_add_is_later_than_all_tha
     }
 
 
+def test_an_add_that_comes_after_its_order_is_no_change_and_neither_was_the_order() -> None:
+    """What is in the cart does not mind the order of events, its clock does: see docs/state.md."""
+    in_order, late = Cart(), Cart()
+    in_order.add(1, "e1", "k1", 1, 100, None)
+    for cart in (in_order, late):
+        cart.order(2, "e2", ["k1"])
+    late.add(1, "e1", "k1", 1, 100, None)
+    assert late.lines == in_order.lines == {}
+    assert late.gone == in_order.gone == {"k1": 2}
+    assert (in_order.changed_at, in_order.anchor) == (2, "e2")
+    assert (late.changed_at, late.anchor) == (None, None)
+
+
 def test_an_overfull_cart_loses_its_oldest_line_and_says_so() -> None:
     cart = Cart()
     for n in range(LINES_LIMIT + 2):
