@@ -39,9 +39,12 @@ class Stamps:
         _before(Decoder, "decode", self._decoded)
         _before(Desk, "process", self._began)
         _before(Outgoing, "emit", self._emitted)
-        _around(Desk, "commit", None, self.rounds["committed"])
-        _around(Desk, "settle", None, self.rounds["settled"])
-        _around(OutboxPublisher, "publish", self.rounds["published"], self.rounds["out"])
+        _after(
+            Desk, "commit", self.rounds["committed"], lambda sent: sent > 0
+        )  # to no shard: no trigger went with it
+        _after(Desk, "settle", self.rounds["settled"], lambda _: True)
+        _before(OutboxPublisher, "begin", lambda now, *_: self.rounds["published"].append(now))
+        _after(OutboxPublisher, "outcome", self.rounds["out"], lambda places: places is not None)
 
     def ways(self) -> dict[str, list[int]]:
         return {trace: way for trace in self.decided if (way := self._way(trace))}
@@ -79,14 +82,12 @@ def _before(owner: type, method: str, note: Callable[..., None]) -> None:
     setattr(owner, method, noted)
 
 
-def _around(owner: type, method: str, begun: list[int] | None, ended: list[int]) -> None:
+def _after(owner: type, method: str, ended: list[int], counts: Callable[[Any], bool]) -> None:
     work = getattr(owner, method)
 
     def timed(*args: Any, **kwargs: Any) -> Any:
-        if begun is not None:
-            begun.append(time.time_ns())
         result = work(*args, **kwargs)
-        if result != 0:  # `commit` says how many shards it sent; none: no trigger went with it
+        if counts(result):
             ended.append(time.time_ns())
         return result
 
