@@ -1,4 +1,4 @@
-"""Do the clocks of the benchmarks still find the stations that they are put at? Running them takes minutes; this does not."""
+"""Do the clocks of the benchmarks still find the stations that they are put at? Running those takes minutes."""
 
 from __future__ import annotations
 
