@@ -6,7 +6,7 @@ round trip, events are folded in order, due timers fire, and the whole change of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from connectors import metrics
@@ -97,7 +97,7 @@ class Desk:
         self._facts.new_round()
         self._go_on_calling()
         due = [self._pop_due(batch) for batch in batches]
-        self._reading.load(batches, due)
+        self._prove(self._reading.load(batches, due))
         self._prove_reads()
         once_read()
         for batch, timers in zip(batches, due, strict=True):
@@ -158,7 +158,10 @@ class Desk:
         """What another owner wrote must not be taken for ours: Redis may forget him, and take our commit upon it."""
         read = sorted(self._read)
         self._read.clear()
-        for number, owner in zip(read, self._ledger.owners(read) if read else (), strict=True):
+        self._prove(dict(zip(read, self._ledger.owners(read) if read else (), strict=True)))
+
+    def _prove(self, owners: Mapping[int, str]) -> None:
+        for number, owner in owners.items():
             if number in self._shards and self._shards[number].owner != owner:
                 metrics.COMMIT_CONFLICTS.labels(kind="fenced").inc()
                 raise Refused(f"shard {number}: another process owns it")

@@ -1,8 +1,8 @@
-"""What does a batch need that memory lacks? Its users, its items and who watches them, in one round trip each."""
+"""What does a batch need that memory lacks? Its users, its items and who watches them, in one round trip."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from connectors import metrics
@@ -13,7 +13,7 @@ from flows.shard import Shard, ShardBatch, unpack_item
 from flows.watchers import Watchers
 from state import events
 from state.items import Item
-from state.ledger import Ledger
+from state.ledger import Ledger, Place
 
 ITEM_EVENTS = frozenset(get_args(events.Inventory))
 ITEM_EDGES = frozenset(get_args(events.ItemEdge))
@@ -45,9 +45,12 @@ class Reading:
         self._watchers = watchers
         self._read = read
 
-    def load(self, batches: Sequence[ShardBatch], due: Sequence[Due]) -> None:
-        """What is on its way to the ledger, or not even that, must be in memory still."""
-        wanted: dict[tuple[int, str], Shard] = {}
+    def load(self, batches: Sequence[ShardBatch], due: Sequence[Due]) -> dict[int, str]:
+        """What is on its way to the ledger, or not even that, must be in memory still.
+
+        Answers with the owner of every shard of which anything was read, as of after that.
+        """
+        wanted: dict[Place, Shard] = {}
         of_items: list[tuple[Shard, Any]] = []
         for batch, timers in zip(batches, due, strict=True):
             shard, users, number = batch.shard, batch.shard.packed, batch.shard.number
@@ -64,10 +67,29 @@ class Reading:
             for _, user_id in timers:
                 if user_id not in users:
                     wanted[number, user_id] = shard
-        read = self._persons.load((shard, user_id) for (_, user_id), shard in wanted.items())
-        read += self._load_items(of_items)
+        missing = {place: shard for place, shard in wanted.items() if not shard.holds(place[1])}
+        read = len(missing) + self._load_items(of_items)
         metrics.CACHE_HITS.inc(sum(len(batch.items) for batch in batches) + sum(map(len, due)) - read)
-        self._watchers.look_ahead(of_items)
+        return self._look_up(missing, self._watchers.concerned(of_items))
+
+    def _look_up(self, users: Mapping[Place, Shard], watched: Mapping[Place, Shard]) -> dict[int, str]:
+        self._read.update(number for number, _ in (*users, *watched))
+        asked = sorted(self._read)
+        self._read.clear()
+        if not asked:
+            self._watchers.seen({})
+            return {}
+        found = self._ledger.look_up([*users], [*watched], self._watchers.limit, asked)
+        metrics.CACHE_MISSES.inc(len(users))
+        for ((_, user_id), shard), blob in zip(users.items(), found.users, strict=True):
+            shard.admit(user_id, blob)
+        self._watchers.seen(dict(zip(watched, found.watchers, strict=True)))
+        self._persons.load(
+            (shard, user_id)
+            for place, shard in watched.items()
+            for user_id in self._watchers.of_ledger(place)
+        )
+        return dict(zip(asked, found.owners, strict=True))
 
     def _load_items(self, of_items: Sequence[tuple[Shard, Any]]) -> int:
         missing = {

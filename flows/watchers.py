@@ -11,7 +11,7 @@ from flows.shard import Shard
 from state import events
 from state.interest import highest_quote
 from state.items import is_edge
-from state.ledger import Ledger
+from state.ledger import Ledger, Place
 from state.prices import fell
 from triggers.plan import Plan
 
@@ -27,25 +27,30 @@ class Watchers:
         self._ledger = ledger
         self._persons = persons
         self._letters = letters
-        self._limit = limit
-        self._seen: dict[tuple[int, str], list[str]] = {}  # by shard and SKU, as the ledger has it
+        self.limit = limit
+        self._seen: dict[Place, list[str]] = {}  # by shard and SKU, as the ledger has it
 
-    def look_ahead(self, said: Iterable[tuple[Shard, ItemWord]]) -> None:
-        """Read in one round trip whom all this may concern; true until the next commit.
+    def concerned(self, said: Iterable[tuple[Shard, ItemWord]]) -> dict[Place, Shard]:
+        """Of which SKUs those who watch may have to hear of this.
 
         After a start a shard knows of no SKU what its watchers were quoted, and falls come by the hundred a second.
         """
-        wanted: dict[tuple[int, str], Shard] = {}
+        wanted: dict[Place, Shard] = {}
         before: dict[tuple[int, str, type[ItemWord]], ItemWord] = {}
         for shard, each in said:
             place = shard.number, each.sku
             if self._may_concern(shard, each, before.get((*place, each.__class__))):
                 wanted[place] = shard
             before[*place, each.__class__] = each
-        self._seen = dict(zip(wanted, self._load([*wanted]), strict=True))
-        self._persons.load(
-            (shard, user_id) for place, shard in wanted.items() for user_id in self._seen[place]
-        )
+        return wanted
+
+    def seen(self, found: dict[Place, list[str]]) -> None:
+        """Who watches them, as the ledger has it; true until the next commit."""
+        self._note_full(found.values())
+        self._seen = found
+
+    def of_ledger(self, place: Place) -> list[str]:
+        return self._seen[place]
 
     def tell(self, shard: Shard, edge: events.ItemEdge) -> None:
         """Ask the rules for every user of this shard who watches the SKU."""
@@ -80,21 +85,18 @@ class Watchers:
             return left is not None and is_edge(left, said.available, self._plan.low_threshold)
         return isinstance(said, events.StockEdge)
 
-    def _load(self, places: Sequence[tuple[int, str]]) -> list[list[str]]:
-        if not places:
-            return []
-        self._persons.read.update(number for number, _ in places)
-        found = self._ledger.load_watchers(places, self._limit)
-        full = sum(len(watchers) == self._limit for watchers in found)
+    def _note_full(self, found: Iterable[list[str]]) -> None:
+        full = sum(len(watchers) == self.limit for watchers in found)
         if full:
             metrics.LIMIT_HITS.labels(limit="watchers_per_sku").inc(full)
-        return found
 
     def _of(self, shard: Shard, sku: str) -> list[str]:
         """The watchers, all in memory."""
         place = shard.number, sku
         if place not in self._seen:
-            self._seen[place] = self._load([place])[0]
+            self._persons.read.add(shard.number)
+            (self._seen[place],) = found = self._ledger.load_watchers([place], self.limit)
+            self._note_full(found)
         new = *shard.watching_sent.get(sku, ()), *shard.watching.get(sku, ())
         watchers = [*dict.fromkeys([*self._seen[place], *new])]
         self._persons.load((shard, user_id) for user_id in watchers)

@@ -8,11 +8,13 @@ not at all.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
 Blob = bytes
+Place = tuple[int, str]
+"""A shard, and what is asked of it: a user, a SKU."""
 """A packed User or Item."""
 
 
@@ -86,6 +88,14 @@ class Commit(Struct):
     buyers: dict[str, Blob | None] = {}
 
 
+class Found(NamedTuple):
+    """Each list in the order asked."""
+
+    users: list[Blob | None]
+    watchers: list[list[str]]
+    owners: list[str]
+
+
 class Ledger(Protocol):
     """Loads are by shard number; every list answer is in the order asked."""
 
@@ -118,6 +128,11 @@ class Ledger(Protocol):
 
     def owners(self, shards: Sequence[int]) -> list[str]:
         """Whose each shard is now: what was read before is ours only if it still is."""
+
+    def look_up(
+        self, users: Sequence[Place], watched: Sequence[Place], limit: int, shards: Sequence[int]
+    ) -> Found:
+        """All that a batch needs, in one round trip: as `load_users`, `load_watchers` and, after them, `owners`."""
 
     def load_users(self, asked: Sequence[tuple[int, str]]) -> list[Blob | None]:
         """Users by (shard, user id), in one round trip."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from state.ledger import Blob, Commit, Entry, LedgerError, NewerLayout, Opened, shape_problems
+from state.ledger import Blob, Commit, Entry, Found, LedgerError, NewerLayout, Opened, Place, shape_problems
 
 
 class _Shard(Struct):
@@ -126,6 +126,11 @@ class MemoryLedger:
 
     def owners(self, shards: Sequence[int]) -> list[str]:
         return [self._shard(shard).owner for shard in shards]
+
+    def look_up(
+        self, users: Sequence[Place], watched: Sequence[Place], limit: int, shards: Sequence[int]
+    ) -> Found:
+        return Found(self.load_users(users), self.load_watchers(watched, limit), self.owners(shards))
 
     def load_users(self, asked: Sequence[tuple[int, str]]) -> list[Blob | None]:
         return [self._shard(shard).users.get(user_id) for shard, user_id in asked]

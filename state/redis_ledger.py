@@ -16,11 +16,12 @@ from typing import Any, cast
 import msgspec
 import redis
 
-from state.ledger import Blob, Commit, Entry, LedgerError, NewerLayout, Opened, shape_problems
+from state.ledger import Blob, Commit, Entry, Found, LedgerError, NewerLayout, Opened, Place, shape_problems
 from state.redis_change import change_of
 from state.redis_guard import Guard, StoreUnavailable
 from state.redis_rights import missing
 from state.redis_safety import refused
+from state.redis_trip import ask
 
 __all__ = ["RedisLedger", "StoreUnavailable"]
 
@@ -196,14 +197,24 @@ class RedisLedger:
         self._drop_pipe()
 
     def owners(self, shards: Sequence[int]) -> list[str]:
-        with Guard():
-            pipe = self._client.pipeline(transaction=False)
-            for shard in shards:
-                pipe.hget(self.prefix(shard) + "meta", "owner")
-            return [(owner or b"").decode() for owner in pipe.execute()]
+        return self.look_up((), (), 0, shards).owners
+
+    def look_up(
+        self, users: Sequence[Place], watched: Sequence[Place], limit: int, shards: Sequence[int]
+    ) -> Found:
+        commands: list[tuple[Any, ...]] = [
+            ("ZREVRANGE", f"{self.prefix(shard)}w:{sku}", 0, limit - 1) for shard, sku in watched
+        ]
+        commands += [("HGET", self.prefix(shard) + "meta", "owner") for shard in shards]
+        if users:
+            commands.insert(0, ("MGET", *self._user_keys(users)))
+        answers = ask(self._client, commands)
+        blobs = answers.pop(0) if users else []
+        watchers = [[user.decode() for user in found] for found in answers[: len(watched)]]
+        return Found(blobs, watchers, [(owner or b"").decode() for owner in answers[len(watched) :]])
 
     def load_users(self, asked: Sequence[tuple[int, str]]) -> list[Blob | None]:
-        return self._mget([f"{self.prefix(shard)}u:{user_id}" for shard, user_id in asked])
+        return self._mget(self._user_keys(asked))
 
     def load_items(self, skus: Sequence[tuple[int, str]]) -> list[Blob | None]:
         return self._mget([f"{self.prefix(shard)}i:{sku}" for shard, sku in skus])
@@ -211,9 +222,7 @@ class RedisLedger:
     def load_timers(self, shard: int, after: int, limit: int) -> list[tuple[int, str]]:
         key = self.prefix(shard) + "timers"
         with Guard():
-            found = cast(
-                "Any", self._client.zrangebyscore(key, f"({after}", "+inf", 0, limit, withscores=True)
-            )
+            found: Any = self._client.zrangebyscore(key, f"({after}", "+inf", 0, limit, withscores=True)
             if len(found) == limit:
                 last = found[-1][1]
                 ties = cast("Any", self._client.zrangebyscore(key, last, last, withscores=True))
@@ -221,18 +230,12 @@ class RedisLedger:
         return [(int(due), user.decode()) for user, due in found]
 
     def load_watchers(self, asked: Sequence[tuple[int, str]], limit: int) -> list[list[str]]:
-        with Guard():
-            pipe = self._client.pipeline(transaction=False)
-            for shard, sku in asked:
-                pipe.zrevrange(f"{self.prefix(shard)}w:{sku}", 0, limit - 1)
-            found = pipe.execute()
-        return [[user.decode() for user in users] for users in found]
+        return self.look_up((), asked, limit, ()).watchers
 
     def load_audience(self, shard: int, audience: str, after: str, limit: int) -> list[str]:
         first = f"({after}" if after else "-"
         with Guard():
-            key = f"{self.prefix(shard)}a:{audience}"
-            found = cast("Any", self._client.zrangebylex(key, first, "+", 0, limit))
+            found: Any = self._client.zrangebylex(f"{self.prefix(shard)}a:{audience}", first, "+", 0, limit)
         return [user.decode() for user in found]
 
     def load_buyers(self, shard: int, field: str) -> Blob | None:
@@ -267,10 +270,10 @@ class RedisLedger:
         self._safe_at = time.monotonic()
 
     def _mget(self, keys: list[str]) -> list[Blob | None]:
-        if not keys:
-            return []
-        with Guard():
-            return cast("list[Blob | None]", self._client.mget(keys))
+        return ask(self._client, [("MGET", *keys)])[0] if keys else []
+
+    def _user_keys(self, asked: Sequence[Place]) -> list[str]:
+        return [f"{self.prefix(shard)}u:{user_id}" for shard, user_id in asked]
 
     def _drop_pipe(self) -> None:
         if self._pipe is not None:

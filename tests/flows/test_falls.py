@@ -53,7 +53,8 @@ def looks_at(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     load = flow.ledger.load_watchers
 
     def look(asked: Sequence[tuple[int, str]], limit: int) -> list[list[str]]:
-        looked.append([sku for _, sku in asked])
+        if asked:
+            looked.append([sku for _, sku in asked])
         return load(asked, limit)
 
     monkeypatch.setattr(flow.ledger, "load_watchers", look)

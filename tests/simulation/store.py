@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
-from state.ledger import Blob, Commit, Opened
+from state.ledger import Blob, Commit, Found, Opened, Place
 from state.memory_ledger import MemoryLedger
 from state.redis_ledger import StoreUnavailable
 from tests.simulation.world import Process, World
@@ -142,6 +142,12 @@ class SimulatedLedger:
     def owners(self, shards: Sequence[int]) -> list[str]:
         self._io("owners")
         return self._store.ledger.owners(shards)
+
+    def look_up(
+        self, users: Sequence[Place], watched: Sequence[Place], limit: int, shards: Sequence[int]
+    ) -> Found:
+        """In one trip, but others may come between."""
+        return Found(self.load_users(users), self.load_watchers(watched, limit), self.owners(shards))
 
     def load_users(self, asked: Sequence[tuple[int, str]]) -> list[Blob | None]:
         self._io("load users")
