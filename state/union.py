@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from state import lifecycle
 from state.calendar import earliest, latest
-from state.contact import Pending
+from state.contact import Contact, Pending
 from state.folding import FoldParams
 from state.identity import ALIASES_LIMIT, Ties
 from state.interest import taken_at
@@ -33,9 +33,14 @@ _PARTS = (
 
 
 def become_alias(user: User, target: str) -> None:
-    """All that stays is where to go on, and which events this id has seen: they may come again."""
+    """What stays is where to go on, which events this id has seen, as they may come again, and of what it was told.
+
+    For of a circle of links one id lives again; what comes to it before its own state is back must not be said twice.
+    """
     blank = User.new(user.user_id)
     blank.seen, blank.own_ties = user.seen, Ties(alias_of=target, links=user.ties.links + 1)
+    if user.own_contact is not None and user.own_contact.episodes:
+        blank.own_contact = Contact(episodes=user.own_contact.episodes)
     for name in User.__struct_fields__:
         setattr(user, name, getattr(blank, name))
 

@@ -187,6 +187,19 @@ def test_a_history_of_linked_ids_is_the_history_of_one(
         assert len(letters) == len(set(letters)), "a letter went out twice"
 
 
+def test_who_lives_again_in_a_circle_is_not_told_again(tmp_path: Path) -> None:
+    """Her shard was months ahead, and an event came while her own state was still on its way round."""
+    ids = ["a0", "x0", "b3"]
+    links = [("link", "x0", 1), ("link", "a0", 1), ("link", "b3", 1)]
+    history = [*links, ("register", "a0", 1), ("register", "x0", 2), ("view", "a0", 777_600_002)]
+    flow = Flow(tmp_path, "engine.batch_records=2", partitions=3)
+    flow.write(*events_of(history, ids, lambda who: who))
+    flow.run()
+    assert living(flow) == ["a0"]
+    said = [(t["data"]["rule"], t["data"]["anchor"]) for t in flow.triggers("calendar_scene")]
+    assert len(said) == len(set(said)) == 2
+
+
 @pytest.mark.parametrize("ids", [FAR, NEAR], ids=["far", "near"])
 def test_an_event_sent_again_under_an_alias_counts_once(tmp_path: Path, ids: list[str]) -> None:
     """Whether it came before the link or after it; another topic's event of the same number counts."""
