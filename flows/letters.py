@@ -69,6 +69,7 @@ class Letters:
                 return DUPLICATE
             shard.dirty[user.user_id] = user  # it is in use and must not expire
             if isinstance(content, EraseRequested):
+                user.own_contact = None  # of what this id was told
                 shard.forget_user(user.user_id, (), ())
             walk = walk.past(user.user_id, user.ties.links)
             if walk.found == (user.user_id, user.ties.links):
@@ -91,12 +92,16 @@ class Letters:
             return self._take_in(shard, user, content)
         erased = isinstance(content, EraseRequested)
         watched, audiences = (interests(user), listed(user)) if erased else ((), ())
+        aliases = user.own_ties.aliases if erased and user.own_ties is not None else ()
         if erased:
             shard.buyers.leave(user)
         applied = self._persons.tell(shard, user, content, late=letter.late)
         if applied is not DUPLICATE:
             if isinstance(content, EraseRequested):
                 shard.forget_user(user.user_id, watched, audiences)
+                for alias in aliases:  # each knows what it was told itself
+                    erased_id = id_of("erase", content.event_id, alias)
+                    self._send(shard, alias, EraseRequested(event_id=erased_id, ts=content.ts, user_id=alias))
             elif isinstance(content, IdentityLinked):
                 asked_id = id_of("link", content.event_id, content.from_id, content.to_id)
                 asked = LinkAsked(event_id=asked_id, ts=content.ts, to_id=content.to_id)

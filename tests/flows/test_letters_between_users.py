@@ -17,6 +17,22 @@ from triggers.catalog import RULES
 
 @pytest.mark.parametrize("ids", [FAR, NEAR], ids=["far", "near"])
 @pytest.mark.parametrize("erased_as", ["alias", "living"])
+def test_an_alias_knows_what_it_was_told_until_it_is_erased(
+    tmp_path: Path, ids: list[str], erased_as: str
+) -> None:
+    a, b, _ = ids
+    flow = Flow(tmp_path, partitions=SHARDS)
+    flow.write(event("registered", 0, a), linked(10, a, b))
+    flow.run()
+    assert flow.users()[a].contact.episodes.keys() == {"stage_changed"}
+    flow.write(event("erase_requested", 20, a if erased_as == "alias" else b))
+    flow.run()
+    assert flow.users()[a].own_contact is None
+    assert flow.users()[b] == User(LAYOUT, b, erased_at=START + 20)
+
+
+@pytest.mark.parametrize("ids", [FAR, NEAR], ids=["far", "near"])
+@pytest.mark.parametrize("erased_as", ["alias", "living"])
 def test_who_is_erased_under_one_id_is_erased_under_all(
     tmp_path: Path, ids: list[str], erased_as: str
 ) -> None:
