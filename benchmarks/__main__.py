@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 import benchmarks.peers.__main__ as peers
-from benchmarks import core, items, latency, memory, patterns, pipeline
+from benchmarks import core, items, latency, memory, patterns, pipeline, restart
 
 BENCHMARKS = {
     "pipeline": pipeline.main,
@@ -17,6 +17,7 @@ BENCHMARKS = {
     "patterns": patterns.main,
     "core": core.main,
     "memory": memory.main,
+    "restart": restart.main,
 }
 
 

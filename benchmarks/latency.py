@@ -176,14 +176,14 @@ def _read_while(
         while producer.poll() is None:
             message = reader.poll(0.1)
             if message is not None and message.error() is None:
-                received += _timed(message, time.time_ns())
+                received += timed(message, time.time_ns())
     finally:
         reader.close()
         producer.kill()
     return received
 
 
-def _timed(message: Message, now_ns: int) -> Iterator[tuple[str, int, int]]:
+def timed(message: Message, now_ns: int) -> Iterator[tuple[str, int, int]]:
     found: Any = message.headers()
     headers: dict[str, bytes] = dict(found)
     rule = headers["ce_type"].decode()
