@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import sys
 import threading
 import time
 import weakref
@@ -72,7 +73,10 @@ class Mishap(Exception):
 
 
 def test_why_nothing_here_calls_the_client_while_an_error_is_handled() -> None:
-    """If this fails the client is mended: then `except` may call it again."""
+    """On Python 3.11 what is handled is kept for ever; 3.12 has an exception as one value, and is spared.
+
+    If this fails the client is mended: then `except` may call it again.
+    """
     consumer = Consumer(CONFIG | {"group.id": "group"})
     try:
         raise Mishap
@@ -80,7 +84,8 @@ def test_why_nothing_here_calls_the_client_while_an_error_is_handled() -> None:
         with contextlib.suppress(KafkaException):
             consumer.committed([TopicPartition("t", 0)], timeout=0.1)
     gc.collect()
-    assert [each for each in gc.get_objects() if isinstance(each, Mishap)]
+    kept = any(isinstance(each, Mishap) for each in gc.get_objects())
+    assert kept == (sys.version_info < (3, 12))
 
 
 def test_what_a_round_has_raised_does_not_hold_its_producer() -> None:
