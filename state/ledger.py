@@ -13,9 +13,9 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 Blob = bytes
+"""A packed User or Item."""
 Place = tuple[int, str]
 """A shard, and what is asked of it: a user, a SKU."""
-"""A packed User or Item."""
 
 
 class Entry(Struct, array_like=True, gc=False):

@@ -54,6 +54,18 @@ def test_what_was_committed_is_there_for_the_next_owner(ledger: Ledger) -> None:
     assert ledger.load_items([(1, "k1"), (0, "k1")]) == [b"i", None]
 
 
+def test_a_batch_looks_up_all_it_needs_at_once(ledger: Ledger) -> None:
+    version = ledger.open(1, "a", "pa").version
+    seen = {"k1": {"u2": 5, "u1": 7}}
+    assert commit_one(ledger, 1, Commit("a", version, {}, users={"u1": b"\x00"}, watchers=seen))
+    ledger.open(2, "b", "pb")
+    found = ledger.look_up([(1, "u1"), (2, "u1")], [(2, "k1"), (1, "k1")], 10, [2, 1, 0])
+    assert found == ([b"\x00", None], [[], ["u1", "u2"]], ["b", "a", ""])
+    assert ledger.look_up([(1, "u1")], [], 10, []) == ([b"\x00"], [], [])
+    assert ledger.look_up([], [(1, "k1")], 1, []) == ([], [["u1"]], [])
+    assert ledger.look_up([], [], 10, []) == ([], [], [])
+
+
 def test_commits_in_a_row_are_answered_in_order_without_waiting(ledger: Ledger) -> None:
     version = ledger.open(0, "a", "pa").version
     for step in range(5):
