@@ -19,6 +19,7 @@ from config.load import load
 from connectors import metrics
 from connectors.codec import Decoder
 from connectors.kafka import KafkaLog
+from connectors.memory import few_arenas
 from flows import assemble
 from flows.alarm import Alarm
 from flows.assemble import Choices
@@ -95,6 +96,7 @@ def _records() -> dict[str, int]:
 
 
 def main(warm_up: int, sets: list[str]) -> None:
+    few_arenas()
     settings = load(None, os.environ, sets)
     clocks = Clocks()
     for name, (owner, method) in STAGES.items():

@@ -20,6 +20,7 @@ from config.settings import Settings
 from connectors.embedded_redis import EmbeddedRedis
 from connectors.http import StatusServer
 from connectors.http_access import Door
+from connectors.memory import few_arenas
 from connectors.slot import Slot
 from connectors.traces import traces_to
 from flows import assemble, explain, observe, profiles, shop, startup, supervise
@@ -75,6 +76,7 @@ def run(
 
 def _run_one(settings: Settings, redis_url: str, stop: Stop, choices: Choices) -> None:
     """One process: one flow over the shards the group gives it."""
+    few_arenas()
     with contextlib.ExitStack() as stack:
         member = _member_name(settings, stack)
         traces = None

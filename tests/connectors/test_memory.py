@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,38 @@ def test_what_a_burst_leaves_goes_back() -> None:
         assert len(above) == _PIECE_BYTES
     finally:
         gc.enable()
+
+
+_THREADS_THAT_ALLOCATE = """
+import ctypes, sys, threading
+from connectors.memory import few_arenas
+
+if sys.argv[1] == "few":
+    few_arenas()
+libc, over = ctypes.CDLL(None), threading.Barrier(9)
+libc.malloc.restype = ctypes.c_void_p
+
+def allocate():
+    assert libc.malloc(10_000)
+    over.wait(10)
+
+for _ in range(8):
+    threading.Thread(target=allocate).start()
+over.wait(10)
+libc.malloc_stats()
+"""
+
+
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "mallopt"), reason="glibc alone has arenas whose number can be set"
+)
+@pytest.mark.parametrize(("how", "expected"), [("few", range(1, 3)), ("as it is", range(4, 100))])
+def test_threads_share_two_arenas(how: str, expected: range) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", _THREADS_THAT_ALLOCATE, how],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert told.stderr.count("Arena ") in expected
