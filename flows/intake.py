@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from connectors import metrics
 from connectors.codec import Decoder, Rejected
-from connectors.log import Chunk, InputLog, Lane
+from connectors.log import Chunk, InputLog, Lane, Poll
 from connectors.publisher import Publisher
 from flows.dead_letter import DeadLetter
 from flows.merge import ALWAYS, NEVER, Merge
@@ -130,7 +130,7 @@ class Intake:
 
     def round(self, timeout_seconds: float) -> list[ShardBatch]:
         """What may be applied now, by shard; also shards where only time has passed."""
-        polled = self._source.poll(timeout_seconds)
+        polled = Poll([], {}) if self._has_enough else self._source.poll(timeout_seconds)
         self._polled = sum(len(chunk.offsets) for chunk in polled.chunks)
         wall = None if self._clock.wall is None else self._clock.wall(self._newest)
         self._newest = None
@@ -156,6 +156,12 @@ class Intake:
             room = max(0, room - len(batches[-1].items))
         self._hold_back()
         return batches
+
+    @property
+    def _has_enough(self) -> bool:
+        """Was so much read before that a round of it may be applied now? The rest is read when that is done."""
+        ready = sum(shard.merge.ready for shard in self._shards.values() if not shard.calls.crowded)
+        return ready >= self._round_records
 
     def _in_turns(self) -> list[Shard]:
         """All shards, another one first each time: where there is more than a round takes, nobody is always last."""
@@ -233,11 +239,17 @@ class Intake:
         return ShardBatch(shard, items, marks, reached - self._clock.out_of_orderness, passing)
 
     def _hold_back(self) -> None:
-        """Bound what is queued: of too much, the lanes that are far ahead of their shard's others pause."""
+        """Bound what is queued: of too much, the lanes that are far ahead of their shard's others pause.
+
+        Not the one that the others wait for: all that is queued of it may go out, and until then nothing is read.
+        """
         queues = [queue for shard in self._shards.values() for queue in shard.merge.queues.values()]
         share = max(1, self._queued_limit // max(1, len(queues)))
-        full = sum(len(queue.items) for queue in queues) > self._queued_limit
-        ahead = {queue.lane for queue in queues if full and len(queue.items) > share}
+        ahead: set[Lane] = set()
+        if sum(len(queue.items) for queue in queues) > self._queued_limit:
+            for shard in self._shards.values():
+                held = shard.merge.queues.values() if shard.calls.crowded else shard.merge.ahead
+                ahead |= {queue.lane for queue in held if len(queue.items) > share}
         done = {queue.lane for queue in queues if len(queue.items) <= share // 2} & self._paused
         self._change(self._source.pause, ahead - self._paused)
         self._change(self._source.resume, done)

@@ -95,15 +95,24 @@ class Merge:
         """Every lane is read to its end and everything is released."""
         return all(queue.ended and not queue.items for queue in self.queues.values())
 
+    @property
+    def ahead(self) -> list[LaneQueue]:
+        """Lanes that wait for another one."""
+        bound, behind = self._behind()
+        return [queue for queue in self.queues.values() if queue is not behind and queue.reached >= bound]
+
+    @property
+    def ready(self) -> int:
+        """How many records may be released; those of the last instant may, too."""
+        bound = self._behind()[0] - 1
+        return sum(bisect_right(queue.times, bound) for queue in self.queues.values() if queue.items)
+
     def release(self, limit: int = ALWAYS) -> tuple[list[Any], dict[str, int]]:
         """What may be applied now, in order, and the marks that are true when it has been.
 
         About `limit` of it, the earliest: more only where they are of one instant. `cut`: there may be more.
         """
-        bound, holding = ALWAYS, None
-        for queue in self.queues.values():
-            if not queue.ended and queue.reached < bound:
-                bound, holding = queue.reached, queue
+        bound, holding = self._behind()
         earlier = bound if self.queued <= limit else self._instant_of(limit, bound)
         self.cut = earlier < bound
         if self.cut:
@@ -124,6 +133,14 @@ class Merge:
         times = [ts for _, part in taken for ts in part]
         # Stable: lanes are in canonical order, so events of one instant keep the order of their topics.
         return [items[i] for i in sorted(range(len(items)), key=times.__getitem__)], marks
+
+    def _behind(self) -> tuple[int, LaneQueue | None]:
+        """The first of the lanes that are read least far and not at their end, and how far that is."""
+        bound, behind = ALWAYS, None
+        for queue in self.queues.values():
+            if not queue.ended and queue.reached < bound:
+                bound, behind = queue.reached, queue
+        return bound, behind
 
     def _instant_of(self, limit: int, bound: int) -> int:
         """Up to when are there `limit` records? `bound` where there are no more than that until then."""

@@ -63,12 +63,15 @@ class Reading:
 
     def release(self, limit: int = ALWAYS) -> None:
         whole = [item for queue in self.merge.queues.values() for item in queue.items]
+        ready, ahead = self.merge.ready, self.merge.ahead
         items, marks = self.merge.release(limit)
         found: list[Item] = items
         if found:  # more than asked for only where it is of the last one's instant
             assert sum(item.time < found[-1].time for item in found) < max(1, limit)
         if limit > len(whole):
             assert not self.merge.cut
+            assert ready <= len(found)
+            assert all(queue in ahead for queue in self.merge.queues.values() if queue.items)
         self.check_order(found)
         self.check_nothing_is_ahead(found)
         self.released += found
