@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 import benchmarks.peers.__main__ as peers
-from benchmarks import core, items, latency, memory, patterns, pipeline, restart
+from benchmarks import core, each, items, latency, memory, patterns, pipeline, restart
 
 BENCHMARKS = {
     "pipeline": pipeline.main,
@@ -16,6 +16,7 @@ BENCHMARKS = {
     "latency": latency.main,
     "patterns": patterns.main,
     "core": core.main,
+    "each": each.main,
     "memory": memory.main,
     "restart": restart.main,
 }

@@ -21,7 +21,7 @@ import msgspec
 
 from benchmarks import shelves
 from config.load import load, plan_of
-from connectors.codec import Decoder
+from connectors.codec import Decoder, Rejected
 from connectors.murmur2 import partition
 from connectors.publisher import Resumed
 from flows.desk import Desk
@@ -36,6 +36,7 @@ from state.fold import apply
 from state.memory_ledger import MemoryLedger
 from state.user import pack, unpack
 from triggers.decide import on_event
+from triggers.plan import Plan
 
 SHARDS = 8
 BATCH = 1_500  # of all shards: what comes between two commits, at 30,000 events a second
@@ -90,11 +91,11 @@ def _print(low: dict[str, dict[str, float]], counts: dict[str, int]) -> None:
 
 
 class Core:
-    """A desk that owns all shards, with every rule and setting at its default."""
+    """A desk that owns all shards; every setting but those of `plan` at its default."""
 
-    def __init__(self) -> None:
+    def __init__(self, plan: Plan | None = None) -> None:
         settings = load(None, {}, [])
-        engine, self._plan = settings.engine, plan_of(settings)
+        engine, self._plan = settings.engine, plan or plan_of(settings)
         ledger = MemoryLedger(engine.watchers_per_sku, engine.audience_users)
         self._decoders = {
             role: Decoder(role, union, max_bytes=1 << 18, currency="CNY", ahead_limit_ms=1 << 50)
@@ -128,25 +129,28 @@ class Core:
             audience_limit=engine.audience_users,
         )
 
-    def routed(self, said: Iterable[shelves.Said]) -> Iterator[Routed]:
+    def routed(self, said: Iterable[tuple[str, str, dict[str, Any] | bytes]]) -> Iterator[Routed]:
+        """As read: what is no event is left out."""
         for role, key, event in said:
-            yield (
-                partition(key.encode(), SHARDS),
-                self._decoders[role].decode([msgspec.json.encode(event)], None)[0],
-            )
+            value = event if isinstance(event, bytes) else msgspec.json.encode(event)
+            (read,) = self._decoders[role].decode([value], None)
+            if read.__class__ is not Rejected:
+                yield partition(key.encode(), SHARDS), read
 
-    def apply(self, portion: list[Routed]) -> tuple[float, float]:
-        """CPU seconds of desk and commit, of the letters that came of it too."""
+    def apply(self, portion: list[Routed], *, until: int = NEVER) -> tuple[float, float]:
+        """CPU seconds of desk and commit, of the letters that came of it too; what is due before `until` is done."""
         desk = commit = 0.0
         while portion:
             parts: list[list[Any]] = [[] for _ in range(SHARDS)]
             for number, event in portion:
                 parts[number].append(event)
             batches = [
-                ShardBatch(shard, parts[number], {}, shard.watermark, NEVER)
+                ShardBatch(shard, parts[number], {}, max(until, shard.watermark), NEVER)
                 for number, shard in self._shards.items()
             ]
             desk += _seconds(lambda: self._desk.process(batches))  # noqa: B023 # called at once
+            for batch in batches:
+                batch.shard.watermark = batch.watermark
             commit += _seconds(self._desk.commit)
             self._desk.settle()
             portion = [*self._letters()]
