@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 import benchmarks.peers.__main__ as peers
-from benchmarks import core, each, items, latency, memory, patterns, pipeline, restart
+from benchmarks import core, each, items, latency, memory, patterns, pipeline, restart, scale
 
 BENCHMARKS = {
     "pipeline": pipeline.main,
@@ -19,6 +19,7 @@ BENCHMARKS = {
     "each": each.main,
     "memory": memory.main,
     "restart": restart.main,
+    "scale": scale.main,
 }
 
 
