@@ -37,7 +37,10 @@ STAGES: dict[str, tuple[type, str]] = {
     "due timers": (Desk, "_pop_due"),
     "load": (Reading, "load"),
     "fold and rules": (Desk, "_apply"),
-    "timers": (Alarm, "fire"),
+    "timers": (
+        Alarm,
+        "_wake",
+    ),  # not `fire`, which is asked for every change of an item: the clock would be a sixth
     "encode and send": (Desk, "commit"),
     "settle": (Desk, "settle"),
     "publish": (Station, "publish"),

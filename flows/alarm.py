@@ -20,8 +20,10 @@ class Alarm:
 
     def fire(self, shard: Shard, due: list[tuple[int, str]], before: int) -> None:
         """Every timer due before then, also those this batch has set."""
-        if shard.timers.earliest >= before and not (due and due[-1][0] < before):
-            return
+        if shard.timers.earliest < before or (due and due[-1][0] < before):
+            self._wake(shard, due, before)
+
+    def _wake(self, shard: Shard, due: list[tuple[int, str]], before: int) -> None:
         found = shard.timers.pop_due(before)
         while due and due[-1][0] < before:
             found.append(due.pop())

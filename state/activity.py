@@ -152,10 +152,16 @@ class Activity(Struct, array_like=True, gc=False):
         day, hour = days.of(ts), ts // HOUR
         if day == self.day:
             self.on_day += kind
+        elif day > self.day:
+            self.earlier_days = _before(day - KEPT_DAYS, self.earlier_days, self.day, self.on_day)
+            self.day, self.on_day = day, kind
         else:
             self.day, self.on_day, self.earlier_days = _sum(self.by_day, {day: kind}, KEPT_DAYS)
         if hour == self.hour:
             self.in_hour += kind
+        elif hour > self.hour:
+            self.earlier_hours = _before(hour - KEPT_HOURS, self.earlier_hours, self.hour, self.in_hour)
+            self.hour, self.in_hour = hour, kind
         else:
             self.hour, self.in_hour, self.earlier_hours = _sum(self.by_hour, {hour: kind}, KEPT_HOURS)
 
@@ -187,6 +193,15 @@ def _slots(earlier: Flat, newest: int, counts: int) -> dict[int, int]:
     if newest >= 0:
         found[newest] = counts
     return found
+
+
+def _before(gone: int, earlier: Flat, newest: int, counts: int) -> Flat:
+    """All slots after `gone`, when a newer one begins."""
+    flat = (*earlier, newest, counts) if newest >= 0 else ()
+    first = 0
+    while first < len(flat) and flat[first] <= gone:
+        first += 2
+    return flat[first:]
 
 
 def _sum(own: dict[int, int], more: dict[int, int], kept: int) -> tuple[int, int, Flat]:
