@@ -1,6 +1,6 @@
-"""How does a process keep its memory small? By few arenas, and by giving back where shards are assigned.
+"""How does a process keep its memory small? By few arenas, and by giving back when nobody waits for some milliseconds.
 
-Nobody waits for some milliseconds then.
+That is where shards are assigned, and when a burst has been over for a while.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 _ARENAS: Final = 2
 _M_ARENA_MAX: Final = -8  # glibc's malloc.h
+_OVER_SECONDS: Final = 10.0
 
 _trim: Callable[[int], Any] = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)  # glibc alone has it
 _tune: Callable[[int, int], Any] = getattr(ctypes.CDLL(None), "mallopt", lambda *_: None)
@@ -33,3 +34,18 @@ def give_back() -> None:
     """
     gc.collect()
     _trim(0)
+
+
+class AfterBurst:
+    """Gives back once, when there has been no backlog for ten seconds after one; `monotonic` in seconds."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._burst_at: float | None = None
+
+    def look(self, *, live: bool) -> None:
+        if not live:
+            self._burst_at = self._monotonic()
+        elif self._burst_at is not None and self._monotonic() - self._burst_at >= _OVER_SECONDS:
+            self._burst_at = None
+            give_back()

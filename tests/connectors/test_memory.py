@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.memory import give_back
+from connectors.memory import AfterBurst, give_back
 
 _PIECE_BYTES, _PIECES = 20_000, 2000  # 40 MB, each piece too small for a mapping of its own
 
@@ -43,6 +43,16 @@ def test_what_a_burst_leaves_goes_back() -> None:
         assert len(above) == _PIECE_BYTES
     finally:
         gc.enable()
+
+
+def test_it_goes_back_once_after_a_burst_and_not_while_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, given = [0.0], []
+    monkeypatch.setattr("connectors.memory.give_back", lambda: given.append(now[0]))
+    after_burst = AfterBurst(lambda: now[0])
+    for second in range(100):
+        now[0] = float(second)
+        after_burst.look(live=second not in (20, 21, 28, 60))
+    assert given == [38.0, 70.0]
 
 
 _THREADS_THAT_ALLOCATE = """
