@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -22,9 +23,11 @@ def few_arenas() -> None:
     """To be called before threads are started, as each of them gets an arena, up to eight times the cores.
 
     librdkafka's threads free what others have allocated; with 16 arenas each outage left the holes of a burst in
-    another one (docs/soak.md). Nothing here allocates from many threads at once: the GIL sees to that.
+    another one (docs/soak.md). Few allocate at once: one that holds the GIL, and librdkafka's, one for each broker.
+    Whoever sets MALLOC_ARENA_MAX has his way.
     """
-    _tune(_M_ARENA_MAX, _ARENAS)
+    if "MALLOC_ARENA_MAX" not in os.environ:
+        _tune(_M_ARENA_MAX, _ARENAS)
 
 
 def give_back() -> None:
@@ -43,9 +46,13 @@ class AfterBurst:
         self._monotonic = monotonic
         self._burst_at: float | None = None
 
-    def look(self, *, live: bool) -> None:
+    def begin(self) -> None:
+        self._burst_at = self._monotonic()
+
+    def look(self, *, live: bool, busy: bool) -> None:
+        """`busy`: somebody does wait just now."""
         if not live:
-            self._burst_at = self._monotonic()
-        elif self._burst_at is not None and self._monotonic() - self._burst_at >= _OVER_SECONDS:
+            self.begin()
+        elif not busy and self._burst_at is not None and self._monotonic() - self._burst_at >= _OVER_SECONDS:
             self._burst_at = None
             give_back()

@@ -118,7 +118,7 @@ class Intake:
             for mark, offset in ledger.marks.items():
                 role, _, part = mark.rpartition("/")
                 positions[role, int(part)] = offset + 1
-        self._after_burst.look(live=False)  # what is read anew now
+        self._after_burst.begin()  # what is read anew now
         log.info("shards gained", shards=len(shards))
         return positions
 
@@ -133,8 +133,9 @@ class Intake:
 
     def round(self, timeout_seconds: float) -> list[ShardBatch]:
         """What may be applied now, by shard; also shards where only time has passed."""
-        polled = Poll([], {}) if self._has_enough else self._source.poll(timeout_seconds)
-        self._polled = sum(len(chunk.offsets) for chunk in polled.chunks)
+        enough = self._has_enough
+        polled = Poll([], {}) if enough else self._source.poll(timeout_seconds)
+        self._polled = self._round_records if enough else sum(len(chunk.offsets) for chunk in polled.chunks)
         wall = None if self._clock.wall is None else self._clock.wall(self._newest)
         self._newest = None
         for chunk in polled.chunks:
@@ -158,7 +159,7 @@ class Intake:
             batches.append(self._release(shard, wall, room))
             room = max(0, room - len(batches[-1].items))
         self._hold_back()
-        self._after_burst.look(live=self.live)
+        self._after_burst.look(live=self.live, busy=any(batch.items for batch in batches))
         return batches
 
     @property

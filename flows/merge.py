@@ -103,9 +103,15 @@ class Merge:
 
     @property
     def ready(self) -> int:
-        """How many records may be released; those of the last instant may, too."""
-        bound = self._behind()[0] - 1
-        return sum(bisect_right(queue.times, bound) for queue in self.queues.values() if queue.items)
+        """How many records may be released."""
+        bound, behind = self._behind()
+        count = 0
+        for queue in self.queues.values():
+            if queue.items:
+                count += bisect_right(queue.times, bound)
+            if queue is behind and bound > NEVER:
+                bound -= 1  # as in `release`
+        return count
 
     def release(self, limit: int = ALWAYS) -> tuple[list[Any], dict[str, int]]:
         """What may be applied now, in order, and the marks that are true when it has been.

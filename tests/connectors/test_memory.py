@@ -51,8 +51,8 @@ def test_it_goes_back_once_after_a_burst_and_not_while_one_goes_on(monkeypatch: 
     after_burst = AfterBurst(lambda: now[0])
     for second in range(100):
         now[0] = float(second)
-        after_burst.look(live=second not in (20, 21, 28, 60))
-    assert given == [38.0, 70.0]
+        after_burst.look(live=second not in (20, 21, 28, 60), busy=second in (70, 71))
+    assert given == [38.0, 72.0]
 
 
 _THREADS_THAT_ALLOCATE = """

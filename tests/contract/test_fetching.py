@@ -19,9 +19,9 @@ from tests.servers.kafka import KafkaServer
 CLICKS: Lane = ("clickstream", 0)
 ITEMS: Lane = ("inventory", 0)
 ROLES = (CLICKS[0], ITEMS[0], "letters")
-_RECORDS = {CLICKS: 30_000, ITEMS: 15_000}
+_RECORDS = {CLICKS: 60_000, ITEMS: 30_000}
 _TAKEN = {CLICKS: 2, ITEMS: 1}  # there are so many of each in any time
-_PAUSED_AT, _RESUMED_AT = 2_000, 1_000
+_PAUSED_AT, _RESUMED_AT = 6_600, 3_300  # as with three lanes and 20,000 queued
 _SECONDS = 30.0
 
 

@@ -70,7 +70,7 @@ class Reading:
             assert sum(item.time < found[-1].time for item in found) < max(1, limit)
         if limit > len(whole):
             assert not self.merge.cut
-            assert ready <= len(found)
+            assert ready == len(found)
             assert all(queue in ahead for queue in self.merge.queues.values() if queue.items)
         self.check_order(found)
         self.check_nothing_is_ahead(found)
