@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from benchmarks import pipeline, workload
 from tests.servers.kafka import KafkaServer
@@ -88,7 +88,10 @@ def _run(bootstrap_servers: str, app: str, processes: int, sets: Sequence[str], 
     try:
         while service.poll() is None and time.monotonic() < deadline:
             time.sleep(_LOOKS_SECONDS)
-            done = sum(max(0, place.offset) for place in group.committed(places, timeout=10))
+            try:
+                done = sum(max(0, place.offset) for place in group.committed(places, timeout=10))
+            except KafkaException:  # the first to ask is told that the group's coordinator is not there yet
+                continue
             seen.append(Seen(time.monotonic(), done, sum(map(_cpu_seconds, _tree(service.pid)))))
     finally:
         group.close()
