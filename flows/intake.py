@@ -15,7 +15,6 @@ from msgspec import Struct
 from connectors import metrics
 from connectors.codec import Decoder, Rejected
 from connectors.log import Chunk, InputLog, Lane, Poll
-from connectors.memory import AfterBurst
 from connectors.publisher import Publisher
 from flows.dead_letter import DeadLetter
 from flows.merge import ALWAYS, NEVER, Merge
@@ -94,7 +93,6 @@ class Intake:
         self._round_records = round_records
         self._live_records = round_records // 4
         self._first = 0
-        self._after_burst = AfterBurst(clock.monotonic)
         self.records = 0
 
     # Assignment
@@ -118,7 +116,6 @@ class Intake:
             for mark, offset in ledger.marks.items():
                 role, _, part = mark.rpartition("/")
                 positions[role, int(part)] = offset + 1
-        self._after_burst.begin()  # what is read anew now
         log.info("shards gained", shards=len(shards))
         return positions
 
@@ -159,7 +156,6 @@ class Intake:
             batches.append(self._release(shard, wall, room))
             room = max(0, room - len(batches[-1].items))
         self._hold_back()
-        self._after_burst.look(live=self.live, busy=any(batch.items for batch in batches))
         return batches
 
     @property
