@@ -37,10 +37,8 @@ STAGES: dict[str, tuple[type, str]] = {
     "due timers": (Desk, "_pop_due"),
     "load": (Reading, "load"),
     "fold and rules": (Desk, "_apply"),
-    "timers": (
-        Alarm,
-        "_wake",
-    ),  # not `fire`, which is asked for every change of an item: the clock would be a sixth
+    # Not `fire`, which is asked for every change of an item and mostly returns at once: a sixth would be the clock.
+    "timers": (Alarm, "_wake"),
     "encode and send": (Desk, "commit"),
     "settle": (Desk, "settle"),
     "publish": (Station, "publish"),

@@ -95,7 +95,7 @@ def _run(bootstrap_servers: str, app: str, processes: int, sets: Sequence[str], 
             seen.append(Seen(time.monotonic(), done, sum(map(_cpu_seconds, _tree(service.pid)))))
     finally:
         group.close()
-        service.kill()
+        service.terminate()  # it ends its processes, too
     if service.wait() != 0:
         raise SystemExit(f"the service ended with {service.returncode}")
     first = next(each for each in seen if each.records >= _FROM * events)

@@ -12,9 +12,12 @@ LIBRDKAFKA = logging.getLogger("librdkafka")  # its lines come in our format, no
 
 
 def consumer_of(
-    bootstrap_servers: str, group_id: str, instance_id: str, options: Mapping[str, Any]
+    bootstrap_servers: str, group_id: str, instance_id: str, batch_records: int, options: Mapping[str, Any]
 ) -> Consumer:
-    """`instance_id`: of a static member; empty for a dynamic one. `options` go to librdkafka as they are."""
+    """`instance_id`: of a static member; empty for a dynamic one. `options` go to librdkafka as they are.
+
+    `batch_records`: taken of it at once.
+    """
     return Consumer(
         {
             "bootstrap.servers": bootstrap_servers,
@@ -33,7 +36,7 @@ def consumer_of(
             "fetch.wait.max.ms": 50,  # and so would 500 ms, where what is asked for meanwhile is at its end
             # What a lane has fetched ahead is thrown away where it pauses and fetched again where it goes on. Of the
             # default, 100,000 records, a backlog was fetched 3.7 times (decision 0039).
-            "queued.min.messages": 4000,  # of all lanes together: as many as a round takes
+            "queued.min.messages": batch_records,  # of all lanes together
             "queued.max.messages.kbytes": 32768,
             "allow.auto.create.topics": False,
             **options,

@@ -68,8 +68,9 @@ class KafkaLog:
         self._assigned: list[TopicPartition] = []
         self._closing = False
         self._ends = Ends({"bootstrap.servers": bootstrap_servers, **options}, _PROOF_SECONDS)
+        more = {"on_commit": self._committed, **options}
         self._new_consumer = partial(
-            consumer_of, bootstrap_servers, group_id, instance_id, {"on_commit": self._committed, **options}
+            consumer_of, bootstrap_servers, group_id, instance_id, batch_records, more
         )
         self._refused: KafkaError | None = None
         self._consumer = self._new_consumer()

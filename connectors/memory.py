@@ -11,9 +11,9 @@ import os
 from collections.abc import Callable
 from typing import Any, Final
 
-_ARENAS: Final = 2
+_ARENAS: Final = 2  # as many as cores on a small machine (judgement)
 _M_ARENA_MAX: Final = -8  # glibc's malloc.h
-_OVER_SECONDS: Final = 10.0
+_OVER_SECONDS: Final = 10.0  # what follows an outage at once is no second burst (judgement)
 
 _trim: Callable[[int], Any] = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)  # glibc alone has it
 _tune: Callable[[int, int], Any] = getattr(ctypes.CDLL(None), "mallopt", lambda *_: None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from itertools import accumulate
 from typing import Any
 
@@ -63,20 +64,25 @@ class Reading:
 
     def release(self, limit: int = ALWAYS) -> None:
         whole = [item for queue in self.merge.queues.values() for item in queue.items]
-        ready, ahead = self.merge.ready, self.merge.ahead
+        self.check_what_may_go()
         items, marks = self.merge.release(limit)
         found: list[Item] = items
         if found:  # more than asked for only where it is of the last one's instant
             assert sum(item.time < found[-1].time for item in found) < max(1, limit)
         if limit > len(whole):
             assert not self.merge.cut
-            assert ready == len(found)
-            assert all(queue in ahead for queue in self.merge.queues.values() if queue.items)
         self.check_order(found)
         self.check_nothing_is_ahead(found)
         self.released += found
         self.check_marks(marks)
         self.check_watermark()
+
+    def check_what_may_go(self) -> None:
+        """As if it all went now: so many, and of no lane is anything left but of those that wait."""
+        other = deepcopy(self.merge)
+        assert other.ready == len(other.release()[0])
+        waiting = {queue.lane for queue in other.ahead}
+        assert all(queue.lane in waiting for queue in other.queues.values() if queue.items)
 
     def check_order(self, items: list[Item]) -> None:
         times = [item.time for item in items]

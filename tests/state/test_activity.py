@@ -55,6 +55,22 @@ def test_buckets_are_bounded_whatever_the_order(times: list[int], data: st.DataO
 
 
 @given(
+    st.sets(st.integers(0, KEPT_DAYS + 4), max_size=KEPT_DAYS + 4), st.sets(st.integers(0, KEPT_HOURS + 4))
+)
+def test_the_same_is_kept_whether_events_come_in_order_or_the_latest_first(
+    days: set[int], hours: set[int]
+) -> None:
+    times = sorted((*(NOW + day * DAY for day in days), *(NOW + hour * HOUR for hour in hours)))
+    first, last = Activity(), Activity()
+    for ts in times:
+        first.view(ts, "k1", None, None, Days())
+    for ts in reversed(times):
+        last.view(ts, "k1", None, None, Days())
+    assert first.by_day == last.by_day
+    assert first.by_hour == last.by_hour
+
+
+@given(
     st.lists(
         st.tuples(st.integers(0, 50), st.integers(1, 99)), min_size=1, max_size=20, unique_by=lambda v: v[0]
     )
