@@ -42,7 +42,7 @@ class Ends:
     """
 
     def __init__(self, config: Mapping[str, Any], every_seconds: float) -> None:
-        self._config = dict(config)
+        self._config = {"log_level": 0, **config}  # of a broker that is away the consumer says enough
         self._admin = AdminClient(self._config)
         self._every = every_seconds
         self._asked_at = float("-inf")

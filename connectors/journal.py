@@ -40,7 +40,7 @@ class Journal:
         self._topic = topic
         self._group = f"{group_id}.journal"
         self._limit = limit
-        self._config: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, **options}
+        self._config: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "log_level": 0, **options}
 
     def scan(self, starts: Mapping[int, int]) -> dict[int, set[str]]:
         """By shard, from a position (-1: the beginning) to the high watermark as of now.

@@ -36,6 +36,9 @@ from state.ledger import Entry
 JOURNAL = "journal"
 _COMMIT_SECONDS = 30.0
 _OVERRUN_SECONDS = 2.0
+_PATIENCE_SECONDS = (
+    3.0  # for a transaction of some 20 ms; double after each that was left behind (decision 0040)
+)
 _PLACE_SECONDS = 0.5  # a scan after a rollback reads so much more
 _STABLE_SECONDS = (
     0.7  # a transaction of a living process is over long before; what pends longer is a dead one's
@@ -70,6 +73,9 @@ class KafkaTransactions:
             "linger.ms": 0,
             "compression.type": "lz4",
             "retry.backoff.ms": 5,  # the default of 100 ms shows in every transaction with offsets
+            # A client left behind waits for something to change at any of its connections, with a thread that turns
+            # and turns; this ends it (decision 0040). Else nobody is idle for so long: offsets go out every second.
+            "connections.max.idle.ms": 30000,
             **options,
         }
         self._journal = Journal(topics[JOURNAL], bootstrap_servers, source.group_id, scan_records, options)
@@ -77,6 +83,7 @@ class KafkaTransactions:
         self._under_way = UnderWay()
         self._asked_at: dict[int, float] = {}
         self._stale = False
+        self._patience_seconds = _PATIENCE_SECONDS
         self._producer = self._new_producer(transactional_id)
 
     # Transactions
@@ -119,12 +126,14 @@ class KafkaTransactions:
                 raise KafkaException(under_way.error)
             under_way.end()
         except TimeoutError:
-            self._aside.close()  # its thread ends, and lets the producer go, should the call ever return
+            self._aside.close()  # its thread ends, and lets the producer go, once the call returns
             self._aside = Aside()
+            self._patience_seconds *= 2
             cause = KafkaError(KafkaError._TIMED_OUT, "the client does not return")
         except KafkaException as error:
             cause = error.args[0]
         else:
+            self._patience_seconds = _PATIENCE_SECONDS
             return under_way.noted
         raise self._failure(cause)  # out of the handlers: to abort calls the client (connectors/answers.py)
 
@@ -141,10 +150,11 @@ class KafkaTransactions:
             for entry in parcel.entries:
                 self._put_entry(entry)
             self._put_note(parcel, under_way if self._wants_place(parcel) else None)
-        # Longer than its time-out no transaction lives: then the answer is to be found by asking.
+        # Whenever we do not wait any longer the answer is to be found by asking, after a new epoch.
         seconds = self._timeout_ms / 1000
         end = partial(self._end, self._producer, self._offsets(parcels), self._source.group_metadata, seconds)
-        under_way.until = time.monotonic() + 2 * seconds + _OVERRUN_SECONDS
+        longest = 2 * seconds + _OVERRUN_SECONDS  # longer than its time-out no transaction lives
+        under_way.until = time.monotonic() + min(self._patience_seconds, longest)
         under_way.ended = self._aside.begin(end)
 
     @staticmethod

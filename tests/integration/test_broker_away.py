@@ -56,6 +56,8 @@ def test_a_broker_that_is_killed_again_and_again(
         eventually(lambda: lines(shop) == BOUNCES + 1, what="the event after the last")
         process.terminate()
         assert process.wait(30) == 0, process.said()
+        raw = [line for line in process.said().splitlines() if line.startswith("%")]
+        assert not raw, "librdkafka writes to stderr as it likes, not in our format"
 
 
 def lines(shop: KafkaShop) -> int:
