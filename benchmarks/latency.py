@@ -1,12 +1,13 @@
 """How long after an event is its trigger in a reader's hands, and where does the time go?
 
 `python -m benchmarks.latency [--rate N] [--seconds S] [--runs N] [--guarantee G]` starts its own servers and, for each
-guarantee, the shipped service with default settings and all rules; a paced producer feeds it, and a read_committed
-reader, in this process, takes the time from the sending of the event to the trigger. The worker has a core to itself,
-everything else shares the other one.
+rate and guarantee, the shipped service with default settings and all rules; a paced producer feeds it, and a
+read_committed reader, in this process, takes the time from the sending of the event to the trigger. The worker has a
+core to itself, everything else shares the other one.
 
 Two rules are timed. stage_changed answers an order_paid at once, at any hour. payment_pending is a timer, with its
-delay set to two seconds; it counts from its due time, and time.out_of_orderness is part of what it waits.
+delay set to two seconds; it counts from its due time, of which time.out_of_orderness is a part, and from the moment at
+which that was read which let the watermark pass it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +31,14 @@ import msgspec
 import redis
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from benchmarks.latency_table import print_table, result_of, say_run
+from benchmarks.latency_table import Received, print_table, result_of, say_run
 from benchmarks.paced import sent_ns_of
+from benchmarks.stamped import TIMED
 from benchmarks.workload import PARTITIONS, ROLES
 from tests.servers.kafka import KafkaServer
 from tests.servers.redis import RedisServer
 
+RATES = (5000, 20_000)
 GUARANTEES = ("at_least_once", "exactly_once")
 _READY_SECONDS, _DRAIN_SECONDS = 60.0, 30.0
 _DELAY_MS = 2000
@@ -52,8 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ):
         runs: list[dict[str, Any]] = []
         for number in range(asked.runs):
-            for guarantee in asked.guarantees:
-                plan = {"app": f"bench{len(runs)}", "guarantee": guarantee, "worker": worker}
+            for rate, guarantee in product(asked.rates, asked.guarantees):
+                plan = {"app": f"bench{len(runs)}", "rate": rate, "guarantee": guarantee, "worker": worker}
                 runs.append(_measure(kafka, store, Path(directory), asked, plan))
                 say_run(number + 1, runs[-1])
                 store.flush()
@@ -66,15 +70,18 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--rate", type=int, default=5000, help="events a second")
+    parser.add_argument(
+        "--rate", type=int, dest="rates", action="append", help="events a second; 5000 and 20000"
+    )
     parser.add_argument("--seconds", type=float, default=30.0, help="measured, after --warm-up")
     parser.add_argument("--warm-up", type=float, default=15.0, help="seconds that do not count")
     parser.add_argument("--users", type=int, default=100_000)
-    parser.add_argument("--runs", type=int, default=1, help="the guarantees take turns")
+    parser.add_argument("--runs", type=int, default=1, help="rates and guarantees take turns")
     parser.add_argument("--guarantee", dest="guarantees", action="append", choices=GUARANTEES)
     parser.add_argument("--set", dest="sets", action="append", default=[], help="a setting of the service")
     parser.add_argument("--json", type=Path, help="also write the figures of every run here")
     asked = parser.parse_args(arguments)
+    asked.rates = asked.rates or [*RATES]
     asked.guarantees = asked.guarantees or [*GUARANTEES]
     return asked
 
@@ -105,7 +112,7 @@ def _measure(
             "topics": {role: f"{app}.{role}" for role in ROLES},
         },
         "delivery": {"guarantee": guarantee},
-        "rules": {"payment_pending": {"delay": f"{_DELAY_MS}ms"}},
+        "rules": {TIMED: {"delay": f"{_DELAY_MS}ms"}},
         "http": {"port": 0},
     }
     config, ways = directory / f"{app}.yaml", directory / f"{app}.ways"
@@ -117,12 +124,14 @@ def _measure(
         begun_ns = time.time_ns() + int(1e9 * asked.warm_up)
         producer = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.paced", kafka.bootstrap_servers, app,
-             str(asked.rate), str(asked.warm_up + asked.seconds), str(asked.users)],
+             str(plan["rate"]), str(asked.warm_up + asked.seconds), str(asked.users)],
             stdout=subprocess.PIPE,
         )  # fmt: skip
         received = _read_while(producer, kafka.bootstrap_servers, f"{app}.triggers")
     said = json.loads(producer.communicate()[0])
-    return result_of(guarantee, begun_ns, received, said, msgspec.json.decode(ways.read_bytes()))
+    return result_of(
+        plan["rate"], guarantee, begun_ns, received, said, msgspec.json.decode(ways.read_bytes())
+    )
 
 
 def _sets(asked: argparse.Namespace) -> list[str]:
@@ -162,16 +171,13 @@ def _wait_until_ready(store: RedisServer, app: str, service: subprocess.Popen[by
             time.sleep(0.05)
 
 
-def _read_while(
-    producer: subprocess.Popen[bytes], bootstrap_servers: str, topic: str
-) -> list[tuple[str, int, int]]:
-    """(rule, from when it counts, when it was received) of each trigger, Unix nanoseconds."""
+def _read_while(producer: subprocess.Popen[bytes], bootstrap_servers: str, topic: str) -> list[Received]:
     reader = Consumer(
         {"bootstrap.servers": bootstrap_servers, "group.id": "reader", "isolation.level": "read_committed",
          "enable.auto.commit": False, "auto.offset.reset": "earliest"}
     )  # fmt: skip
     reader.assign([TopicPartition(topic, part, 0) for part in range(PARTITIONS)])
-    received: list[tuple[str, int, int]] = []
+    received: list[Received] = []
     try:
         while producer.poll() is None:
             message = reader.poll(0.1)
@@ -183,15 +189,15 @@ def _read_while(
     return received
 
 
-def timed(message: Message, now_ns: int) -> Iterator[tuple[str, int, int]]:
+def timed(message: Message, now_ns: int) -> Iterator[Received]:
     found: Any = message.headers()
     headers: dict[str, bytes] = dict(found)
     rule = headers["ce_type"].decode()
     if "stage_changed" in rule and "traceparent" in headers:
-        yield "stage_changed", sent_ns_of(headers["traceparent"].decode()), now_ns
-    elif "payment_pending" in rule:
+        yield Received("stage_changed", sent_ns_of(headers["traceparent"].decode()), now_ns, "")
+    elif TIMED in rule:
         due = datetime.fromisoformat(headers["ce_time"].decode())
-        yield "payment_pending", round(due.timestamp() * 1e9), now_ns
+        yield Received(TIMED, round(due.timestamp() * 1e9), now_ns, headers["ce_id"].decode())
 
 
 if __name__ == "__main__":

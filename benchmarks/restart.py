@@ -176,7 +176,7 @@ def _triggers(bootstrap_servers: str, topic: str) -> Iterator[tuple[int, int]]:
             message = reader.poll(0.05)
             now = time.time_ns()
             told = [] if message is None or message.error() is not None else [*timed(message, now)]
-            yield from ((sent, now) for rule, sent, _ in told if rule == "stage_changed")
+            yield from ((each.since, now) for each in told if each.rule == "stage_changed")
             yield 0, now
     finally:
         reader.close()

@@ -1,8 +1,9 @@
 """Where does the time of a trigger go? The shipped command with a clock at each station on a trigger's way.
 
 Run by benchmarks.latency as a process of its own: `python -m benchmarks.stamped FILE run --config ...`. At the end
-FILE holds `ways`: by trace id, the nanoseconds at which a trigger that an event caused passed each of PASSED;
-`rounds`: all times of commits and publications; `busy`: the share of a core that the process took.
+FILE holds `ways`: by trace id, the nanoseconds at which a trigger that an event caused passed each of PASSED; `timers`:
+by trigger id, when that was read which let time pass a trigger's timer; `rounds`: all times of commits and
+publications; `busy`: the share of a core that the process took.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from typing import Any
 import msgspec
 
 from connectors.codec import Decoder
+from connectors.kafka import KafkaLog
 from connectors.publisher import OutboxPublisher
 from console import cli
 from flows.desk import Desk
 from flows.outgoing import Outgoing
+from triggers.trigger import Publish
 
+TIMED = "payment_pending"  # a rule that only timers cause
 PASSED = ("polled", "taken", "decided", "committed", "settled", "published", "out")
 
 
@@ -33,9 +37,12 @@ class Stamps:
         self.taken: dict[str, int] = {}
         self.decided: dict[str, int] = {}
         self.rounds: dict[str, list[int]] = {name: [] for name in PASSED[3:]}
+        self.timers: dict[str, int] = {}
+        self._read_at = 0
         self._taken_at = 0
 
     def place(self) -> None:
+        _after(KafkaLog, "poll", [], self._read)
         _before(Decoder, "decode", self._decoded)
         _before(Desk, "process", self._began)
         _before(Outgoing, "emit", self._emitted)
@@ -58,6 +65,10 @@ class Stamps:
             way.append(times[at])
         return way
 
+    def _read(self, _: object) -> bool:
+        self._read_at = time.time_ns()
+        return False
+
     def _decoded(self, now: int, decoder: Any, values: list[bytes], wall: object) -> None:
         for value in values:
             if b'"traceparent"' in value:
@@ -68,6 +79,9 @@ class Stamps:
 
     def _emitted(self, now: int, *args: Any) -> None:
         trace = args[-1]
+        for decision in args[-2]:
+            if decision.candidate.rule == TIMED and isinstance(decision.outcome, Publish):
+                self.timers[decision.candidate.id] = self._read_at
         if trace is not None and trace not in self.decided:
             self.taken[trace], self.decided[trace] = self._taken_at, now
 
@@ -101,7 +115,7 @@ def main(file: Path) -> None:
         cli.main()
     finally:
         busy = time.process_time() / (time.monotonic() - started)
-        said = {"ways": stamps.ways(), "rounds": stamps.rounds, "busy": busy}
+        said = {"ways": stamps.ways(), "timers": stamps.timers, "rounds": stamps.rounds, "busy": busy}
         file.write_bytes(msgspec.json.encode(said))
 
 
