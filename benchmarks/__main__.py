@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 import benchmarks.peers.__main__ as peers
-from benchmarks import core, each, items, latency, memory, patterns, pipeline, restart, scale
+from benchmarks import core, each, items, latency, memory, patterns, pipeline, population, restart, scale
 
 BENCHMARKS = {
     "pipeline": pipeline.main,
@@ -18,6 +18,7 @@ BENCHMARKS = {
     "core": core.main,
     "each": each.main,
     "memory": memory.main,
+    "population": population.main,
     "restart": restart.main,
     "scale": scale.main,
 }

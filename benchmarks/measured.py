@@ -8,6 +8,7 @@ librdkafka's own threads use is the rest.
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -128,6 +129,7 @@ def main(warm_up: int, sets: list[str]) -> None:
         "stages_wall": clocks.wall_seconds,
         "calls": clocks.calls,
         "users": sum(len(s.users) + len(s.packed) for s in station.shards.values()),
+        "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     }
     publisher.close()
     source.close()

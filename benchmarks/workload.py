@@ -7,7 +7,7 @@ as many paid, 2 stock changes. Users are drawn with a mild skew; event time adva
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -19,18 +19,26 @@ ROLES = (
     *("triggers", "decisions", "dead_letters", "journal"),
 )
 _encode = {"json": msgspec.json.encode, "msgpack": msgspec.msgpack.encode}
+Draw = Callable[[int, random.Random], float]
+"""Whose event is number N? The place among all users, from 0 to below 1."""
 
 
 def events(
-    count: int, users: int, *, seed: int = 1, gap_ms: float = 5.0
+    count: int,
+    users: int,
+    *,
+    seed: int = 1,
+    gap_ms: float = 5.0,
+    start: int = START,
+    draw_user: Draw = lambda _, rng: rng.random() ** 1.3,
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(topic role, key, event), in event-time order."""
     rng = random.Random(seed)
     skus = [f"sku-{n:05d}" for n in range(5000)]
     paying: list[tuple[str, str]] = []
     for number in range(count):
-        ts = START + int(number * gap_ms)
-        user = f"user-{int(users * rng.random() ** 1.3):07d}"
+        ts = start + int(number * gap_ms)
+        user = f"user-{int(users * draw_user(number, rng)):07d}"
         sku = skus[int(5000 * rng.random() ** 2)]
         draw = rng.random()
         base = {"event_id": f"{seed:x}-{number:010x}-7f3a", "ts": ts, "user_id": user, "platform": "app"}
