@@ -213,6 +213,12 @@ class Brokers:
         return told[-1] if told else ""
 
 
+INTERNED = (
+    "most_significant_bits",
+    "least_significant_bits",
+)  # by the client, of each topic it describes: as below
+
+
 @lru_cache(maxsize=10_000)
 def _kept(name: str) -> str:
     """Known from one look to the next.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 import uuid
 
-from connectors.brokers import Brokers
+import pytest
+
+from connectors.brokers import INTERNED, Brokers
 from tests.servers.kafka import KafkaServer
 
 
@@ -17,3 +19,9 @@ def test_a_name_stays_interned_from_one_look_to_the_next(kafka: KafkaServer) -> 
     assert sys.intern(again) is not again, (
         "nobody has kept it, so the next look is another entry of the table"
     )
+
+
+@pytest.mark.parametrize("name", INTERNED)
+def test_what_the_client_calls_the_parts_of_an_id_stays_too(name: str) -> None:
+    again = "".join([*name])
+    assert sys.intern(again) is not again
