@@ -40,7 +40,7 @@ from tests.servers.redis import RedisServer
 
 RATES = (5000, 20_000)
 GUARANTEES = ("at_least_once", "exactly_once")
-_READY_SECONDS, _DRAIN_SECONDS = 60.0, 30.0
+_READY_SECONDS, _FLUSH_SECONDS, _DRAIN_SECONDS = 60.0, 60.0, 30.0
 _DELAY_MS = 2000
 
 
@@ -115,7 +115,7 @@ def _measure(
         "rules": {TIMED: {"delay": f"{_DELAY_MS}ms"}},
         "http": {"port": 0},
     }
-    config, ways = directory / f"{app}.yaml", directory / f"{app}.ways"
+    config, ways, paced = (directory / f"{app}.{kind}" for kind in ("yaml", "ways", "paced"))
     config.write_text(json.dumps(settings))  # JSON is YAML
     command = ["-m", "benchmarks.stamped", str(ways), "run", "--config", str(config), *_sets(asked)]
     log = directory / f"{app}.log"
@@ -124,11 +124,11 @@ def _measure(
         begun_ns = time.time_ns() + int(1e9 * asked.warm_up)
         producer = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.paced", kafka.bootstrap_servers, app,
-             str(plan["rate"]), str(asked.warm_up + asked.seconds), str(asked.users)],
-            stdout=subprocess.PIPE,
+             str(plan["rate"]), str(asked.warm_up + asked.seconds), str(asked.users), str(paced)],
         )  # fmt: skip
-        received = _read_while(producer, kafka.bootstrap_servers, f"{app}.triggers")
-    said = json.loads(producer.communicate()[0])
+        longest = asked.warm_up + asked.seconds + _FLUSH_SECONDS
+        received = _read_while(producer, kafka.bootstrap_servers, f"{app}.triggers", longest)
+    said = json.loads(paced.read_bytes())
     return result_of(
         plan["rate"], guarantee, begun_ns, received, said, msgspec.json.decode(ways.read_bytes())
     )
@@ -171,15 +171,20 @@ def _wait_until_ready(store: RedisServer, app: str, service: subprocess.Popen[by
             time.sleep(0.05)
 
 
-def _read_while(producer: subprocess.Popen[bytes], bootstrap_servers: str, topic: str) -> list[Received]:
+def _read_while(
+    producer: subprocess.Popen[bytes], bootstrap_servers: str, topic: str, longest_seconds: float
+) -> list[Received]:
     reader = Consumer(
         {"bootstrap.servers": bootstrap_servers, "group.id": "reader", "isolation.level": "read_committed",
          "enable.auto.commit": False, "auto.offset.reset": "earliest"}
     )  # fmt: skip
     reader.assign([TopicPartition(topic, part, 0) for part in range(PARTITIONS)])
     received: list[Received] = []
+    until = time.monotonic() + longest_seconds
     try:
         while producer.poll() is None:
+            if time.monotonic() > until:
+                raise SystemExit("the broker does not take as many events a second")
             message = reader.poll(0.1)
             if message is not None and message.error() is None:
                 received += timed(message, time.time_ns())

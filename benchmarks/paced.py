@@ -1,8 +1,8 @@
 """How does the shop speak at an even pace? So many events a second, each stamped with the moment it is sent.
 
-Run by benchmarks.latency as a process of its own: `python -m benchmarks.paced BOOTSTRAP APP RATE SECONDS USERS`;
-prints one JSON object. The events are those of benchmarks.workload, except that every second order stays unpaid,
-so that payment_pending has something to say. An order_paid carries the nanosecond it was sent in its trace id.
+Run by benchmarks.latency as a process of its own: `python -m benchmarks.paced BOOTSTRAP APP RATE SECONDS USERS FILE`;
+FILE is a JSON object at the end. The events are those of benchmarks.workload, except that every second order stays
+unpaid, so that payment_pending has something to say. An order_paid carries the nanosecond it was sent in its trace id.
 
 Two producers, as in a shop: what the checkout says goes out at once; clicks are collected for CLICKS_LINGER_MS. For
 librdkafka sends a request for each partition: clicks one by one would take the one core that the broker has here.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -41,7 +42,7 @@ def events(users: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield role, key, event
 
 
-def main(bootstrap_servers: str, app: str, rate: int, seconds: float, users: int) -> None:
+def main(bootstrap_servers: str, app: str, rate: int, seconds: float, users: int, file: Path) -> None:
     clicks, checkout = (
         Producer(
             {"bootstrap.servers": bootstrap_servers, "partitioner": "murmur2_random", "linger.ms": linger}
@@ -78,8 +79,8 @@ def main(bootstrap_servers: str, app: str, rate: int, seconds: float, users: int
     checkout.flush()
     clicks.flush()
     said = {"events_per_second": sent / elapsed, "acknowledged_ms": acknowledged_ms}
-    sys.stdout.write(msgspec.json.encode(said).decode() + "\n")
+    file.write_bytes(msgspec.json.encode(said))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5]), Path(sys.argv[6]))

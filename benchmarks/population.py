@@ -36,6 +36,9 @@ LIMIT = 1.25  # dearest to cheapest: issue 8
 _FOUNDING_EVENTS, _QUIET_EVENTS = 4, 2  # of each user
 _FOUNDING_MS = 6 * 3_600_000
 _QUIET_MS = 3 * 86_400_000
+_SETTLING_EVENTS = (
+    50_000  # like those that count: when they are read, what was queued before is not yet applied
+)
 _GAP_MS = 0.5  # 2,000 events a second of event time
 
 
@@ -52,7 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sets = pipeline.sets_of(
                 kafka.bootstrap_servers, store.url, "bench", *pipeline.own_topics(kafka, "bench")
             )
-            run = pipeline.measure(sets, worker, (_FOUNDING_EVENTS + _QUIET_EVENTS) * users)
+            run = pipeline.measure(
+                sets, worker, (_FOUNDING_EVENTS + _QUIET_EVENTS) * users + _SETTLING_EVENTS
+            )
             with redis.Redis.from_url(store.url) as client:
                 run |= {"users": users, "redis_bytes": client.info("memory")["used_memory"]}
         runs.append(run)
@@ -90,7 +95,7 @@ def _records(users: int, events: int) -> Iterator[tuple[str, bytes, bytes]]:
         quiet, users, seed=2, gap_ms=_QUIET_MS / quiet, start=at, draw_user=_in_turn(users)
     )
     counted = workload.events(
-        events, users, seed=3, gap_ms=_GAP_MS, start=at + _QUIET_MS, draw_user=_one_of_few
+        _SETTLING_EVENTS + events, users, seed=3, gap_ms=_GAP_MS, start=at + _QUIET_MS, draw_user=_one_of_few
     )
     for role, key, event in itertools.chain(founded, grown, counted):
         if role != "inventory":

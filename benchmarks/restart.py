@@ -79,9 +79,9 @@ def _measure(
     command = [sys.executable, "-c", "from console.cli import main; main()", "run", "--quiet"]
     command += [word for setting in sets for word in ("--set", setting)]
     sender = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.paced", kafka.bootstrap_servers, app, str(_RATE), "900", "100000"],
-        stdout=subprocess.DEVNULL,
-    )
+        [sys.executable, "-m", "benchmarks.paced", kafka.bootstrap_servers, app,
+         str(_RATE), "900", "100000", str(folder / "paced")],
+    )  # fmt: skip
     triggers = _triggers(kafka.bootstrap_servers, topics["triggers"])
     took: list[float] = []
     service: ChildProcess | None = None

@@ -39,6 +39,7 @@ _OVERRUN_SECONDS = 2.0
 _PATIENCE_SECONDS = (
     3.0  # for a transaction of some 20 ms; double after each that was left behind (decision 0040)
 )
+_NOTED_IDS = 500  # by one record of the journal, of which brokers take 1 MB: ids hold topics and people
 _PLACE_SECONDS = 0.5  # a scan after a rollback reads so much more
 _STABLE_SECONDS = (
     0.7  # a transaction of a living process is over long before; what pends longer is a dead one's
@@ -193,9 +194,10 @@ class KafkaTransactions:
     def _put_note(self, parcel: Parcel, under_way: UnderWay | None) -> None:
         if parcel.journal:
             ids = [journal_id(e.topic, e.partition, e.id) for e in parcel.entries]
-            note = msgspec.msgpack.encode(ids)
             done = None if under_way is None else under_way.note
-            self._put(self._topics[JOURNAL], note, None, parcel.shard, [], done)
+            for at in range(0, max(1, len(ids)), _NOTED_IDS):
+                note = msgspec.msgpack.encode(ids[at : at + _NOTED_IDS])
+                self._put(self._topics[JOURNAL], note, None, parcel.shard, [], done)
 
     def _put(
         self, topic: str, value: bytes, key: bytes | None, part: int | None, headers: Any, done: Any

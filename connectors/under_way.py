@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError
 
 
 class UnderWay:
-    """One round; over at once unless it is `ended` aside. `noted`: places of journal records, by shard."""
+    """One round; over at once unless it is `ended` aside. `noted`: where its journal records begin, by shard."""
 
     def __init__(self) -> None:
         self.error: KafkaError | None = None  # an exception would hold the frames that hold this
@@ -38,4 +38,6 @@ class UnderWay:
     def note(self, error: KafkaError | None, message: Any) -> None:
         self.delivered(error, message)
         if error is None:
-            self.noted[message.partition()] = message.offset()
+            self.noted.setdefault(
+                message.partition(), message.offset()
+            )  # reports come in the order of the log

@@ -244,6 +244,7 @@ class Stage:
     def conclude(self, *, drain_seconds: float = _DRAIN_SECONDS) -> Outcome:
         """Let the shop close, the processes drain, one read what is left, and the verifier judge."""
         total = self.workload.finish()
+        self.notes |= self.workload.notes()
         for worker in self.workers:
             if worker.runs:
                 worker.terminate()

@@ -22,10 +22,15 @@ from tests.chaos.stories import LONGEST, stories
 _DELIVERY_SECONDS = 60.0
 LIFE_SECONDS = 900.0
 _BEYOND_SECONDS = LONGEST + 5.0
+_PROMPT_SECONDS = 1.0  # time.idle_after of the settings: a topic silent for longer no longer holds time back
 
 
 class Workload:
-    """The shop lives until `finish`. `acknowledged` records are in the log."""
+    """The shop lives until `finish`. `acknowledged` records are in the log.
+
+    `slowest_seconds`: the longest from an event's stamp until it is. Beckon rightly takes what is later than the
+    settings allow for late, and may have said what the verifier, who goes by stamps, finds nobody should have said.
+    """
 
     def __init__(
         self,
@@ -47,6 +52,9 @@ class Workload:
                 "partitioner": "murmur2_random",
                 "enable.idempotence": True,
                 "linger.ms": 0,  # nobody comes to share a request
+                # By default up to 10 s: the first event after a broker's return was stamped, and 2 s later in the log.
+                "reconnect.backoff.ms": 20,
+                "reconnect.backoff.max.ms": 100,
                 "message.timeout.ms": int(_DELIVERY_SECONDS * 1000),
                 "log_level": 0,
             }
@@ -58,6 +66,7 @@ class Workload:
         self._thread = threading.Thread(target=self._write, name="workload", daemon=True)
         self._failed: list[str] = []
         self.acknowledged = 0
+        self.slowest_seconds = 0.0
 
     def start(self) -> None:
         self._begun = time.monotonic()
@@ -70,8 +79,10 @@ class Workload:
         self._flush()
 
     def resume(self) -> None:
-        """Nothing happens to a shop that is open."""
+        """Nothing happens to a shop that is open. It opens when its client has found the broker again."""
         if self._paused_at is not None:
+            if not self._end:
+                self._producer.list_topics(timeout=_DELIVERY_SECONDS)
             self._stood_still += time.monotonic() - self._paused_at
             self._paused_at = None
             self._pen.release()
@@ -104,6 +115,12 @@ class Workload:
         if self._thread.is_alive():
             self._thread.join()
 
+    def notes(self) -> dict[str, str]:
+        """What is to be said beside a verdict."""
+        slowest = self.slowest_seconds
+        late = f"{slowest:.1f} s; by then time may have gone on without it"
+        return {"the shop's slowest write": late} if slowest > _PROMPT_SECONDS else {}
+
     @property
     def _under_way(self) -> bool:
         """Was something written that is perhaps not in the log yet?"""
@@ -135,9 +152,10 @@ class Workload:
     def _produce(self, role: str, key: str, value: bytes | None, headers: list[Any]) -> None:
         self._producer.produce(self._topics[role], value, key, headers=headers, on_delivery=self._note)
 
-    def _note(self, error: KafkaError | None, _: Message) -> None:
+    def _note(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
             self.acknowledged += 1
+            self.slowest_seconds = max(self.slowest_seconds, message.latency() or 0.0)
         else:
             self._failed.append(error.name())
 

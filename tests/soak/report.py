@@ -81,6 +81,7 @@ def markdown(
             "| --- | --- | --- | --- |",
             *_faults(outcome),
             "",
+            *(f"- {name}: {text}" for name, text in outcome.notes.items()),
             *_troubles(outcome),
         ]
     )
