@@ -36,9 +36,7 @@ LIMIT = 1.25  # dearest to cheapest: issue 8
 _FOUNDING_EVENTS, _QUIET_EVENTS = 4, 2  # of each user
 _FOUNDING_MS = 6 * 3_600_000
 _QUIET_MS = 3 * 86_400_000
-_SETTLING_EVENTS = (
-    50_000  # like those that count: when they are read, what was queued before is not yet applied
-)
+_SETTLING_EVENTS = 50_000  # like those that count: until they are read what was queued before is applied
 _GAP_MS = 0.5  # 2,000 events a second of event time
 
 

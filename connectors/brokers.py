@@ -213,10 +213,8 @@ class Brokers:
         return told[-1] if told else ""
 
 
-INTERNED = (
-    "most_significant_bits",
-    "least_significant_bits",
-)  # by the client, of each topic it describes: as below
+# By the client, for each topic that it describes; alive here for the reason told in `_kept`.
+INTERNED = ("most_significant_bits", "least_significant_bits")
 
 
 @lru_cache(maxsize=10_000)

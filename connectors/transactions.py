@@ -36,9 +36,8 @@ from state.ledger import Entry
 JOURNAL = "journal"
 _COMMIT_SECONDS = 30.0
 _OVERRUN_SECONDS = 2.0
-_PATIENCE_SECONDS = (
-    3.0  # for a transaction of some 20 ms; double after each that was left behind (decision 0040)
-)
+_PATIENCE_SECONDS = 3.0  # it takes some 20 ms; double after each left behind (decision 0040)
+_RECORDS_A_SECOND = 10_000  # that a slow broker takes of a large one (judgement)
 _NOTED_IDS = 500  # by one record of the journal, of which brokers take 1 MB: ids hold topics and people
 _PLACE_SECONDS = 0.5  # a scan after a rollback reads so much more
 _STABLE_SECONDS = (
@@ -75,7 +74,7 @@ class KafkaTransactions:
             "compression.type": "lz4",
             "retry.backoff.ms": 5,  # the default of 100 ms shows in every transaction with offsets
             # A client left behind waits for something to change at any of its connections, with a thread that turns
-            # and turns; this ends it (decision 0040). Else nobody is idle for so long: offsets go out every second.
+            # and turns; this ends it (decision 0040). A shop that is silent for so long connects anew.
             "connections.max.idle.ms": 30000,
             **options,
         }
@@ -155,7 +154,8 @@ class KafkaTransactions:
         seconds = self._timeout_ms / 1000
         end = partial(self._end, self._producer, self._offsets(parcels), self._source.group_metadata, seconds)
         longest = 2 * seconds + _OVERRUN_SECONDS  # longer than its time-out no transaction lives
-        under_way.until = time.monotonic() + min(self._patience_seconds, longest)
+        large_seconds = sum(len(parcel.entries) for parcel in parcels) / _RECORDS_A_SECOND
+        under_way.until = time.monotonic() + min(self._patience_seconds + large_seconds, longest)
         under_way.ended = self._aside.begin(end)
 
     @staticmethod

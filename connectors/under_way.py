@@ -38,6 +38,5 @@ class UnderWay:
     def note(self, error: KafkaError | None, message: Any) -> None:
         self.delivered(error, message)
         if error is None:
-            self.noted.setdefault(
-                message.partition(), message.offset()
-            )  # reports come in the order of the log
+            # The first of them: reports come in the order of the log.
+            self.noted.setdefault(message.partition(), message.offset())

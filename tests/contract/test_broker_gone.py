@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -14,6 +13,7 @@ from connectors.kafka import KafkaLog
 from connectors.publisher import OutboxPublisher, Parcel, Progress
 from connectors.transactions import KafkaTransactions
 from state.ledger import Entry
+from tests.contract.member import joined
 from tests.servers.kafka import KafkaServer
 
 ROLES = ("triggers", "letters", "journal")
@@ -22,31 +22,11 @@ _READY_SECONDS = 30.0
 _WITHIN_SECONDS = 5.0  # of the broker's answering, as it serves groups a little later; it was 12 to 16
 
 
-class Owner:
-    def gained(self, shards: list[int]) -> Mapping[Any, int]:
-        return {}
-
-    def lost(self, shards: list[int], *, fenced: bool) -> None: ...
-
-
 @pytest.fixture
 def log(own_kafka: KafkaServer) -> Iterator[KafkaLog]:
     own_kafka.create_topics(dict.fromkeys(ROLES, 1))
-    log = KafkaLog(
-        {"letters": "letters"},
-        bootstrap_servers=own_kafka.bootstrap_servers,
-        group_id="g",
-        instance_id="",
-        batch_records=100,
-        options={},
-    )
-    log.start(Owner())
-    until = time.monotonic() + _READY_SECONDS
-    while not log.shards:
-        assert time.monotonic() < until, "no shard was assigned"
-        log.poll(0.1)
-    yield log
-    log.close()
+    with joined(own_kafka, "g", "letters") as log:
+        yield log
 
 
 def test_a_broker_that_dies_in_a_transaction_is_back_at_once(own_kafka: KafkaServer, log: KafkaLog) -> None:

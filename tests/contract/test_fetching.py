@@ -14,6 +14,7 @@ from confluent_kafka import Producer
 
 from connectors.kafka import KafkaLog
 from connectors.log import Lane
+from tests.contract.member import Owner
 from tests.servers.kafka import KafkaServer
 
 CLICKS: Lane = ("clickstream", 0)
@@ -24,15 +25,6 @@ _TAKEN = {CLICKS: 2, ITEMS: 1}  # there are so many of each in any time
 _PAUSED_AT, _RESUMED_AT = 6_600, 3_300  # as with three lanes and 20,000 queued
 _BATCH, _APPLIED_SECONDS = 1_000, 0.05
 _SECONDS = 30.0
-
-
-class Owner:
-    """Reads every shard from its beginning."""
-
-    def gained(self, shards: list[int]) -> Mapping[Lane, int]:
-        return {}
-
-    def lost(self, shards: list[int], *, fenced: bool) -> None: ...
 
 
 class Reader:

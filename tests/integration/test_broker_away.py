@@ -17,6 +17,7 @@ from tests.servers.ports import free_port
 
 TS = 1_790_000_000_000
 BOUNCES = 2
+WHOLE = 10_000_000
 
 
 def status(port: int) -> int:
@@ -56,7 +57,7 @@ def test_a_broker_that_is_killed_again_and_again(
         eventually(lambda: lines(shop) == BOUNCES + 1, what="the event after the last")
         process.terminate()
         assert process.wait(30) == 0, process.said()
-        raw = [line for line in process.said().splitlines() if line.startswith("%")]
+        raw = [line for line in process.said(WHOLE).splitlines() if line.startswith("%")]
         assert not raw, "librdkafka writes to stderr as it likes, not in our format"
 
 
