@@ -125,6 +125,7 @@ class Core:
             allowed_lateness=settings.time.allowed_lateness,
             watchers_limit=engine.watchers_per_sku,
             timers_limit=engine.loaded_timers,
+            round_timers=engine.batch_records,
             called_users=engine.called_users,
             audience_limit=engine.audience_users,
         )

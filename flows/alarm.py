@@ -24,7 +24,7 @@ class Alarm:
             self._wake(shard, due, before)
 
     def _wake(self, shard: Shard, due: list[tuple[int, str]], before: int) -> None:
-        found = shard.timers.pop_due(before)
+        found = shard.timers.pop_new(before)
         while due and due[-1][0] < before:
             found.append(due.pop())
         found.sort()

@@ -51,6 +51,7 @@ class Desk:
         allowed_lateness: int,
         watchers_limit: int,
         timers_limit: int,
+        round_timers: int,
         called_users: int,
         audience_limit: int,
     ) -> None:
@@ -75,7 +76,7 @@ class Desk:
         self._alarm = Alarm(self._persons, out_of_orderness)
         self._quintiles = Quintiles(plan, self._letters, self._alarm)
         self._lateness, self._out_of_orderness = allowed_lateness, out_of_orderness
-        self._timers_limit = timers_limit
+        self._timers_limit, self._round_timers = timers_limit, round_timers
         self._under_way: list[Shard] = []
         self._read = facts.read
         self._events = 0
@@ -106,6 +107,7 @@ class Desk:
             self._alarm.fire(batch.shard, timers, batch.watermark)
             for at, user_id in timers:
                 batch.shard.timers.set(user_id, at)
+            batch.watermark = min(batch.watermark, batch.shard.timers.tied)
             batch.shard.put_away()
         self._prove_reads()
 
@@ -167,24 +169,19 @@ class Desk:
                 raise Refused(f"shard {number}: another process owns it")
 
     def _pop_due(self, batch: ShardBatch) -> list[tuple[int, str]]:
-        """Timers that time passes; of very many only the first, and then no more time passes this round."""
+        """Timers that time passes, no further than they are loaded (`Intake`); once it is there the next are loaded."""
         timers, shard = batch.shard.timers, batch.shard
-        found: list[tuple[int, str]] = []
         before = max(batch.watermark, batch.passing)
-        while timers.horizon < before - 1:
-            found += timers.pop_due(before)
-            if len(found) >= self._timers_limit:
-                metrics.LIMIT_HITS.labels(limit="due_timers").inc()
-                batch.watermark = min(batch.watermark, timers.horizon + 1)
-                batch.passing = min(batch.passing, timers.horizon + 1)
-                return found
+        found = timers.pop_due(before, self._round_timers)
+        if before > timers.horizon:
             if shard.due or self._under_way:
                 self.commit()  # timers on their way to the ledger must be there to be read
                 self.settle()
-            loaded = self._ledger.load_timers(shard.number, timers.horizon, self._timers_limit)
-            timers.extend(loaded, self._timers_limit)
+            timers.extend(
+                self._ledger.load_timers(shard.number, timers.horizon, self._timers_limit), self._timers_limit
+            )
             self._read.add(shard.number)
-        return found + timers.pop_due(before)
+        return found
 
     # applying
 

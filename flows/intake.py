@@ -153,8 +153,9 @@ class Intake:
                 queue.look(now, wall, self._clock.end_known_for)
         batches, room = [], self._round_records
         for shard in self._in_turns():
-            batches.append(self._release(shard, wall, room))
-            room = max(0, room - len(batches[-1].items))
+            batch, timers = self._release(shard, wall, room)
+            batches.append(batch)
+            room = max(0, room - len(batch.items) - timers)
         self._hold_back()
         return batches
 
@@ -188,11 +189,17 @@ class Intake:
         return bool(self._shards) and all(shard.merge.ended for shard in self._shards.values())
 
     def last_batches(self) -> list[ShardBatch]:
-        """When everything is read: let event time come to its end, the last event's instant included."""
+        """When everything is read: let event time come to its end, the last event's instant included. None there."""
         last = self._clock.until
         if last is None:
             last = max((shard.clock for shard in self._shards.values()), default=NEVER)
-        return [ShardBatch(shard, [], {}, last + 1, NEVER) for shard in self._shards.values()]
+        batches, room = [], self._round_records
+        for shard in self._in_turns():
+            if shard.watermark <= last:
+                until, timers = self._pace(shard, last + 1, room)
+                batches.append(ShardBatch(shard, [], {}, until, NEVER))
+                room = max(0, room - timers)
+        return batches
 
     def _take(self, shard: Shard, chunk: Chunk, wall: int) -> None:
         role = chunk.lane[0]
@@ -227,17 +234,31 @@ class Intake:
             chunk.offsets = [chunk.offsets[at] for at in kept]
         shard.merge.queues[chunk.lane].push(items, times, chunk.offsets, wall)
 
-    def _release(self, shard: Shard, wall: int | None, limit: int) -> ShardBatch:
+    def _release(self, shard: Shard, wall: int | None, room: int) -> tuple[ShardBatch, int]:
+        """What there is room for, of events and of timers that come due with them; and how many timers that is.
+
+        No event is released that is later than the time that may pass: it must find done what was due before it.
+        """
         if shard.calls.crowded:
             metrics.LIMIT_HITS.labels(limit="calls_under_way").inc()
-            return ShardBatch(shard, [], {}, shard.watermark, NEVER)
-        items, marks = shard.merge.release(limit)
+            return ShardBatch(shard, [], {}, shard.watermark, NEVER), 0
+        jitter = self._clock.out_of_orderness
+        within_reach = max(shard.clock, shard.merge.within_reach(wall, self._clock.idle_after)) - jitter
+        until, timers = self._pace(shard, within_reach, room)
+        items, marks = shard.merge.release(room, until + jitter if until < within_reach else ALWAYS)
         reached = shard.merge.reached(wall, self._clock.idle_after)
-        passing = reached - self._clock.out_of_orderness
+        passing = reached - jitter
         if reached >= ALWAYS:  # a replay read to its end: `last_batches` takes it from here
             reached = shard.clock
             passing = max((item.ts for item in items if item.__class__ is not DeadLetter), default=NEVER)
-        return ShardBatch(shard, items, marks, reached - self._clock.out_of_orderness, passing)
+        return ShardBatch(shard, items, marks, min(reached - jitter, until), min(passing, until)), timers
+
+    @staticmethod
+    def _pace(shard: Shard, before: int, room: int) -> tuple[int, int]:
+        until, timers = shard.timers.pace(before, room)
+        if timers and until < before:
+            metrics.LIMIT_HITS.labels(limit="due_timers").inc()
+        return until, timers
 
     def _hold_back(self) -> None:
         """Bound what is queued: of too much, the lanes that are far ahead of their shard's others pause.

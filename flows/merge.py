@@ -113,13 +113,14 @@ class Merge:
                 bound -= 1  # as in `release`
         return count
 
-    def release(self, limit: int = ALWAYS) -> tuple[list[Any], dict[str, int]]:
+    def release(self, limit: int = ALWAYS, until: int = ALWAYS) -> tuple[list[Any], dict[str, int]]:
         """What may be applied now, in order, and the marks that are true when it has been.
 
-        About `limit` of it, the earliest: more only where they are of one instant. `cut`: there may be more.
+        About `limit` of it, the earliest: more only where they are of one instant; none is later than `until`. `cut`:
+        there may be more.
         """
         bound, holding = self._behind()
-        earlier = bound if self.queued <= limit else self._instant_of(limit, bound)
+        earlier = min(until, bound if self.queued <= limit else self._instant_of(limit, bound))
         self.cut = earlier < bound
         if self.cut:
             bound, holding = earlier, None
@@ -154,6 +155,14 @@ class Merge:
         if sum(map(len, ready)) <= limit:
             return bound
         return sorted(ts for times in ready for ts in times[:limit])[limit - 1] if limit else NEVER - 1
+
+    def within_reach(self, wall_now: int | None, idle_after: int) -> int:
+        """How far time may come now, when all that may be released is; in a replay no further than its records."""
+        lanes = self.queues.values()
+        if wall_now is None:
+            held = [queue.reached for queue in lanes if not queue.ended]
+            return min(held) if held else max(queue.reached for queue in lanes)
+        return min(queue.vouched(wall_now, idle_after) for queue in lanes)
 
     def reached(self, wall_now: int | None, idle_after: int) -> int:
         """How far time has come: every event not later than this has been released.

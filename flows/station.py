@@ -100,7 +100,7 @@ class Station:
         if self._until_caught_up and not self._ending:
             self._ending = self._quiet.holds(batches, self.shards.values(), caught_up=self.intake.caught_up)
         if self._ending:
-            last = [b for b in self.intake.last_batches() if b.shard.watermark < b.watermark]
+            last = self.intake.last_batches()
             if not last:
                 return None
             batches += last

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -24,17 +25,23 @@ GAPS = [1, 1000, 20 * MINUTE, 31 * MINUTE, 90 * MINUTE, 25 * HOUR, 9 * DAY, 31 *
 KINDS = [
     "view", "add", "add", "remove", "clear", "order", "order", "pay", "cancel", "favorite", "register",
 ]  # fmt: skip
+WITH_ITEMS = [
+    *KINDS,
+    "stock",
+    "stock",
+    "price",
+]  # of which one shard tells the others, who do not wait for each other
 SMALL = ("engine.batch_records=1", "engine.loaded_timers=1", "engine.queued_records=4")
 POLICY = ("policy.enabled=true", "policy.quiet_hours.zone=UTC")
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
+def histories(draw: st.DrawFn, kinds: Sequence[str] = KINDS) -> list[dict[str, Any]]:
     """Events of a few users in the order of time; an order is paid or cancelled later, if ever."""
     said = draw(
         st.lists(
             st.tuples(
-                st.sampled_from(KINDS), st.sampled_from(USERS), st.sampled_from(SKUS), st.sampled_from(GAPS)
+                st.sampled_from(kinds), st.sampled_from(USERS), st.sampled_from(SKUS), st.sampled_from(GAPS)
             ),
             min_size=2,
             max_size=25,
@@ -66,6 +73,10 @@ def _event(kind: str, at: int, user: str, sku: str, order: str) -> dict[str, Any
             return event("order_paid", at, user, order_id=order)
         case "cancel":
             return event("order_cancelled", at, user, order_id=order)
+        case "stock":
+            return event("stock_changed", at, None, sku=sku, available=at % 4)
+        case "price":
+            return event("price_changed", at, None, sku=sku, price=50 + at % 60)
         case "favorite":
             return event("favorited", at, user, sku=sku)
         case _:
@@ -116,6 +127,31 @@ def test_killed_after_any_step(
     with tempfile.TemporaryDirectory() as directory:
         expected = measure(Path(directory), history)
         flow = Flow(Path(directory) / "killed", f"engine.batch_records={batch}", partitions=partitions)
+        flow.write(*history)
+        for steps in lives:
+            flow.run_and_die(steps)
+        flow.run()
+        assert said_by(flow) == said_by(expected)
+        assert flow.users() == expected.users()
+
+
+@thorough
+@given(
+    histories(WITH_ITEMS),
+    st.booleans(),
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.lists(st.integers(1, 40), max_size=3),
+)
+def test_with_items_however_many_timers_a_round_takes_and_memory_holds(
+    history: list[dict[str, Any]], policed: bool, batch: int, loaded: int, lives: list[int]
+) -> None:
+    """Whoever is due before an item changes finds it as it was, also where many are."""
+    policy = POLICY if policed else ()
+    small = f"engine.batch_records={batch}", f"engine.loaded_timers={loaded}"
+    with tempfile.TemporaryDirectory() as directory:
+        expected = measure(Path(directory), history, *policy)
+        flow = Flow(Path(directory) / "small", *small, *policy)
         flow.write(*history)
         for steps in lives:
             flow.run_and_die(steps)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from flows.merge import NEVER
+from flows.merge import ALWAYS, NEVER
 from flows.timers import Timers
 from state.ledger import Commit
 from state.memory_ledger import MemoryLedger
@@ -18,12 +18,12 @@ OWNER = "a"
 class SleepingUsers(RuleBasedStateMachine):
     """The memory of a shard beside its ledger, against a plain dictionary of due times.
 
-    `wait` is how the desk asks for what is due: commit what is on its way, load, pop.
+    `wait` is how a flow asks for what is due, round by round: how far may time come, pop, commit, load.
     """
 
-    @initialize(limit=st.integers(1, 3))
-    def open(self, limit: int) -> None:
-        self.limit = limit
+    @initialize(limit=st.integers(1, 3), most=st.integers(1, 4))
+    def open(self, limit: int, most: int) -> None:
+        self.limit, self.most = limit, most
         self.ledger = MemoryLedger(10)
         self.version = self.ledger.open(0, OWNER).version
         self.timers = Timers(limit)
@@ -75,13 +75,22 @@ class SleepingUsers(RuleBasedStateMachine):
         self.timers.set(user, due)
 
     def pop_due(self, before: int) -> list[tuple[int, str]]:
+        """By rounds, of which none takes more than `most`, and time never goes back or past what is left."""
         found: list[tuple[int, str]] = []
-        while self.timers.horizon < before - 1:
-            found += self.timers.pop_due(before)
-            self.commit()
-            self.timers.extend(self.ledger.load_timers(0, self.timers.horizon, self.limit), self.limit)
-        found += self.timers.pop_due(before)
-        return sorted(set(found))
+        came = NEVER
+        for _ in range(200):
+            until, count = self.timers.pace(before, self.most)
+            round_ = self.timers.pop_due(until, self.most)
+            assert len(round_) <= max(count, self.most)
+            assert came <= until
+            found += round_
+            came = min(until, self.timers.tied)
+            if until > self.timers.horizon:
+                self.commit()
+                self.timers.extend(self.ledger.load_timers(0, self.timers.horizon, self.limit), self.limit)
+            if came == before:
+                return list(dict.fromkeys(found))
+        raise AssertionError("time stands still")
 
     @invariant()
     def memory_is_bounded(self) -> None:
@@ -93,9 +102,7 @@ class SleepingUsers(RuleBasedStateMachine):
         """Every timer up to the horizon is in memory, so the next one due is never missed."""
         near = [due for due in self.due.values() if due <= self.timers.horizon]
         if near:
-            first = self.timers.next_due()
-            assert first is not None
-            assert first <= min(near)
+            assert self.timers.earliest <= min(near)
 
 
 TestSleepingUsers = SleepingUsers.TestCase
@@ -105,7 +112,7 @@ TestSleepingUsers.settings = settings(stateful_step_count=60, deadline=None)
 def test_a_new_shard_knows_of_no_timer() -> None:
     timers = Timers(3)
     timers.set("u1", 5)
-    assert (len(timers), timers.horizon, timers.next_due()) == (0, NEVER, None)
+    assert (len(timers), timers.horizon, timers.earliest) == (0, NEVER, ALWAYS)
 
 
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=40), st.integers(1, 4))
@@ -120,10 +127,22 @@ def test_the_heap_keeps_the_earliest(due: list[int], limit: int) -> None:
     )
 
 
-def test_more_timers_of_one_moment_than_the_limit_come_together() -> None:
+def test_of_more_timers_of_one_moment_than_the_limit_all_are_loaded_and_a_round_takes_some() -> None:
     ledger = MemoryLedger(10)
     version = ledger.open(0, OWNER).version
-    ledger.begin_commit(0, Commit(OWNER, version, timers=dict.fromkeys(USERS, 50)))
+    ledger.begin_commit(0, Commit(OWNER, version, timers={**dict.fromkeys(USERS, 50), "later": 60}))
     timers = Timers(2)
     timers.extend(ledger.load_timers(0, NEVER, 2), 2)
-    assert [user for _, user in timers.pop_due(51)] == USERS
+    rounds = []
+    while timers.pace(51, 3)[0] == 51 and timers.earliest == 50:
+        rounds.append([user for _, user in timers.pop_due(51, 3)])
+    assert rounds == [USERS[:3], USERS[3:6], USERS[6:]]
+
+
+def test_a_round_without_room_lets_time_come_to_the_next_timer() -> None:
+    timers = Timers(5)
+    timers.extend([(50, "u1"), (50, "u2"), (60, "u3")], 5)
+    assert timers.pace(100, 0) == (50, 0)
+    assert timers.pace(100, 1) == (51, 1), "one of the two"
+    assert timers.pace(100, 2) == (60, 2)
+    assert timers.pace(100, 3) == (100, 3)

@@ -19,6 +19,7 @@ from tests.soak.report import markdown, words
 from tests.soak.scene import Scene
 
 _WARM_UP_SHARE = 0.4
+_WARM_UP_SECONDS = 1200.0  # at most: what is cached is full in minutes, of a long run more is left to judge
 _GOOD = ("flat", "does not grow")
 
 
@@ -27,7 +28,7 @@ def main(minutes: float, seed: int, report: Path | None) -> int:
     with KafkaServer(long_running=True) as kafka, RedisServer(directory / "redis") as store:
         scene = Scene(directory / "stage", kafka, store, seed=seed, seconds=minutes * 60, tell=say_point)
         outcome = scene.run()
-    series, warm_up = scene.sampler.series, minutes * 60 * _WARM_UP_SHARE
+    series, warm_up = scene.sampler.series, min(minutes * 60 * _WARM_UP_SHARE, _WARM_UP_SECONDS)
     (directory / "series.json").write_text(json.dumps(series))
     found = words(series, warm_up)
     page = markdown(
