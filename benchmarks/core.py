@@ -125,7 +125,6 @@ class Core:
             allowed_lateness=settings.time.allowed_lateness,
             watchers_limit=engine.watchers_per_sku,
             timers_limit=engine.loaded_timers,
-            round_timers=engine.batch_records,
             called_users=engine.called_users,
             audience_limit=engine.audience_users,
         )
@@ -141,7 +140,7 @@ class Core:
     def apply(self, portion: list[Routed], *, until: int = NEVER) -> tuple[float, float]:
         """CPU seconds of desk and commit, of the letters that came of it too; what is due before `until` is done."""
         desk = commit = 0.0
-        while portion:
+        while portion or any(shard.watermark < until for shard in self._shards.values()):
             parts: list[list[Any]] = [[] for _ in range(SHARDS)]
             for number, event in portion:
                 parts[number].append(event)

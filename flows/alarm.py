@@ -24,12 +24,17 @@ class Alarm:
             self._wake(shard, due, before)
 
     def _wake(self, shard: Shard, due: list[tuple[int, str]], before: int) -> None:
-        found = shard.timers.pop_new(before)
+        found = shard.timers.pop_due(before)
         while due and due[-1][0] < before:
             found.append(due.pop())
         found.sort()
-        for at, user_id in found:
-            user = shard.user(user_id) if shard.holds(user_id) else None
-            if user is not None and user.due == at:
+        self.ring(shard, found, before)
+
+    def ring(self, shard: Shard, timers: list[tuple[int, str]], before: int) -> None:
+        """What is due before then for whom these timers are."""
+        self._persons.load((shard, user_id) for _, user_id in timers)  # mostly read with the batch
+        for at, user_id in timers:
+            user = shard.user(user_id)
+            if user.due == at:
                 metrics.TIMER_DELAY.observe((before - at) / 1000)
                 self._persons.wake(shard, user, before)

@@ -233,7 +233,6 @@ def _desk_of(
         allowed_lateness=settings.time.allowed_lateness,
         watchers_limit=settings.engine.watchers_per_sku,
         timers_limit=settings.engine.loaded_timers,
-        round_timers=settings.engine.batch_records,
         called_users=settings.engine.called_users,
         audience_limit=settings.engine.audience_users,
     )

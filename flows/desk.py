@@ -51,7 +51,6 @@ class Desk:
         allowed_lateness: int,
         watchers_limit: int,
         timers_limit: int,
-        round_timers: int,
         called_users: int,
         audience_limit: int,
     ) -> None:
@@ -76,7 +75,7 @@ class Desk:
         self._alarm = Alarm(self._persons, out_of_orderness)
         self._quintiles = Quintiles(plan, self._letters, self._alarm)
         self._lateness, self._out_of_orderness = allowed_lateness, out_of_orderness
-        self._timers_limit, self._round_timers = timers_limit, round_timers
+        self._timers_limit = timers_limit
         self._under_way: list[Shard] = []
         self._read = facts.read
         self._events = 0
@@ -96,19 +95,20 @@ class Desk:
             shard.evict()
             self._quintiles.prepare(shard)
         self._facts.new_round()
-        self._go_on_calling()
         due = [self._pop_due(batch) for batch in batches]
-        self._prove(self._reading.load(batches, due))
+        ties = [batch.shard.timers.pop_ties(batch.watermark, batch.ties) for batch in batches]
+        self._prove(self._reading.load(batches, [[*a, *b] for a, b in zip(due, ties, strict=True)]))
         self._prove_reads()
         once_read()
-        for batch, timers in zip(batches, due, strict=True):
+        for batch, timers, tied in zip(batches, due, ties, strict=True):
             timers.sort(reverse=True)
             self._apply(batch, timers)
             self._alarm.fire(batch.shard, timers, batch.watermark)
+            self._alarm.ring(batch.shard, tied, batch.watermark + 1)
             for at, user_id in timers:
                 batch.shard.timers.set(user_id, at)
-            batch.watermark = min(batch.watermark, batch.shard.timers.tied)
             batch.shard.put_away()
+        self._go_on_calling()
         self._prove_reads()
 
     def commit(self, *, heartbeat: bool = False) -> int:
@@ -151,6 +151,8 @@ class Desk:
         if calling:
             self.settle()
         self._crier.go_on(calling)
+        for shard in calling:
+            shard.put_away()
         for shard in self._shards.values():
             shard.calls.forget(shard.watermark, self._lateness)
 
@@ -169,17 +171,18 @@ class Desk:
                 raise Refused(f"shard {number}: another process owns it")
 
     def _pop_due(self, batch: ShardBatch) -> list[tuple[int, str]]:
-        """Timers that time passes, no further than they are loaded (`Intake`); once it is there the next are loaded."""
+        """Timers that time passes, no further than they are loaded; once it is there the next are loaded."""
         timers, shard = batch.shard.timers, batch.shard
+        batch.watermark = min(batch.watermark, timers.horizon + 1)
+        batch.passing = min(batch.passing, timers.horizon + 1)
         before = max(batch.watermark, batch.passing)
-        found = timers.pop_due(before, self._round_timers)
+        found = timers.pop_due(before)
         if before > timers.horizon:
             if shard.due or self._under_way:
                 self.commit()  # timers on their way to the ledger must be there to be read
                 self.settle()
-            timers.extend(
-                self._ledger.load_timers(shard.number, timers.horizon, self._timers_limit), self._timers_limit
-            )
+            loaded = self._ledger.load_timers(shard.number, timers.horizon, self._timers_limit)
+            timers.extend(loaded, self._timers_limit)
             self._read.add(shard.number)
         return found
 

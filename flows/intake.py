@@ -151,8 +151,9 @@ class Intake:
         for shard in self._shards.values():
             for queue in shard.merge.queues.values():
                 queue.look(now, wall, self._clock.end_known_for)
+        self._first = (self._first + 1) % max(1, len(self._shards))
         batches, room = [], self._round_records
-        for shard in self._in_turns():
+        for shard in self._in_turns:
             batch, timers = self._release(shard, wall, room)
             batches.append(batch)
             room = max(0, room - len(batch.items) - timers)
@@ -165,10 +166,10 @@ class Intake:
         ready = sum(shard.merge.ready for shard in self._shards.values() if not shard.calls.crowded)
         return ready >= self._round_records
 
+    @property
     def _in_turns(self) -> list[Shard]:
-        """All shards, another one first each time: where there is more than a round takes, nobody is always last."""
+        """All shards, another one first each round: where there is more than it takes, nobody is always last."""
         shards = [*self._shards.values()]
-        self._first = (self._first + 1) % max(1, len(shards))
         return shards[self._first :] + shards[: self._first]
 
     @property
@@ -194,11 +195,11 @@ class Intake:
         if last is None:
             last = max((shard.clock for shard in self._shards.values()), default=NEVER)
         batches, room = [], self._round_records
-        for shard in self._in_turns():
+        for shard in self._in_turns:
             if shard.watermark <= last:
-                until, timers = self._pace(shard, last + 1, room)
-                batches.append(ShardBatch(shard, [], {}, until, NEVER))
-                room = max(0, room - timers)
+                pace = shard.timers.pace(last + 1, room)
+                batches.append(ShardBatch(shard, [], {}, pace.until, NEVER, pace.ties))
+                room = max(0, room - pace.due)
         return batches
 
     def _take(self, shard: Shard, chunk: Chunk, wall: int) -> None:
@@ -235,30 +236,28 @@ class Intake:
         shard.merge.queues[chunk.lane].push(items, times, chunk.offsets, wall)
 
     def _release(self, shard: Shard, wall: int | None, room: int) -> tuple[ShardBatch, int]:
-        """What there is room for, of events and of timers that come due with them; and how many timers that is.
+        """So many events as there is room for, and timers; how many timers that is.
 
         No event is released that is later than the time that may pass: it must find done what was due before it.
         """
         if shard.calls.crowded:
             metrics.LIMIT_HITS.labels(limit="calls_under_way").inc()
-            return ShardBatch(shard, [], {}, shard.watermark, NEVER), 0
+            pace = shard.timers.pace(shard.watermark, room)
+            return ShardBatch(shard, [], {}, pace.until, NEVER, pace.ties), pace.due
         jitter = self._clock.out_of_orderness
-        within_reach = max(shard.clock, shard.merge.within_reach(wall, self._clock.idle_after)) - jitter
-        until, timers = self._pace(shard, within_reach, room)
-        items, marks = shard.merge.release(room, until + jitter if until < within_reach else ALWAYS)
+        within_reach = shard.merge.within_reach(wall, self._clock.idle_after)
+        if wall is None:
+            within_reach = max(within_reach, shard.clock)
+        pace = shard.timers.pace(within_reach - jitter, room)
+        limited = pace.until < within_reach - jitter
+        items, marks = shard.merge.release(room, pace.until + jitter if limited else ALWAYS)
         reached = shard.merge.reached(wall, self._clock.idle_after)
         passing = reached - jitter
         if reached >= ALWAYS:  # a replay read to its end: `last_batches` takes it from here
             reached = shard.clock
             passing = max((item.ts for item in items if item.__class__ is not DeadLetter), default=NEVER)
-        return ShardBatch(shard, items, marks, min(reached - jitter, until), min(passing, until)), timers
-
-    @staticmethod
-    def _pace(shard: Shard, before: int, room: int) -> tuple[int, int]:
-        until, timers = shard.timers.pace(before, room)
-        if timers and until < before:
-            metrics.LIMIT_HITS.labels(limit="due_timers").inc()
-        return until, timers
+        until = min(reached - jitter, pace.until)
+        return ShardBatch(shard, items, marks, until, min(passing, pace.until), pace.ties), pace.due
 
     def _hold_back(self) -> None:
         """Bound what is queued: of too much, the lanes that are far ahead of their shard's others pause.

@@ -117,13 +117,13 @@ class Merge:
         """What may be applied now, in order, and the marks that are true when it has been.
 
         About `limit` of it, the earliest: more only where they are of one instant; none is later than `until`. `cut`:
-        there may be more.
+        there is more.
         """
-        bound, holding = self._behind()
-        earlier = min(until, bound if self.queued <= limit else self._instant_of(limit, bound))
-        self.cut = earlier < bound
-        if self.cut:
-            bound, holding = earlier, None
+        ready, holding = self._behind()
+        bound = min(until, ready if self.queued <= limit else self._instant_of(limit, ready))
+        limited = bound < ready
+        if limited:
+            holding = None
         taken: list[tuple[list[Any], list[int]]] = []
         marks: dict[str, int] = {}
         for queue in self.queues.values():
@@ -134,6 +134,7 @@ class Merge:
                     marks[queue.mark] = last
             if queue is holding and bound > NEVER:
                 bound -= 1  # more of this instant may come here, and goes before that of the topics to follow
+        self.cut = limited and any(queue.items and queue.times[0] <= ready for queue in self.queues.values())
         if len(taken) == 1:
             return taken[0][0], marks
         items = [item for part, _ in taken for item in part]

@@ -252,6 +252,7 @@ class ShardBatch(Struct):
     """What one shard's merge released: items (events and dead letters) in order, marks, and the watermark.
 
     `passing`: how far time may pass between the items; further than the watermark where there is no more to read.
+    `ties`: so many timers may fire of those that are due at the very moment of the watermark.
     """
 
     shard: Shard
@@ -259,3 +260,4 @@ class ShardBatch(Struct):
     marks: dict[str, int]
     watermark: int
     passing: int
+    ties: int = 0

@@ -4,67 +4,78 @@ from __future__ import annotations
 
 import heapq
 
+from msgspec import Struct
+
+from connectors import metrics
 from flows.merge import ALWAYS, NEVER
 
 Timer = tuple[int, str]
 """(due, user)"""
 
 
+class Pace(Struct, frozen=True):
+    """Time may pass `until` then, `due` timers are due before. `ties`: so many of that very moment may fire, too."""
+
+    until: int
+    due: int = 0
+    ties: int = 0
+
+
 class Timers:
     """A heap of every timer due up to `horizon`; later ones are only in the ledger, or on their way there.
 
     An entry is a hint: the user's own `due` is the truth, so a moved timer just leaves a stale hint behind.
-    `limit` bounds the heap: past twice as many, the later half is left to the ledger.
+    `limit` bounds the heap: past twice as many, the later half is left to the ledger when the next round begins.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._heap: list[Timer] = []
-        self._tied: list[Timer] = []  # of one moment of which a round has taken some
         self.horizon = NEVER
 
     def __len__(self) -> int:
-        return len(self._heap) + len(self._tied)
+        return len(self._heap)
+
+    @property
+    def earliest(self) -> int:
+        """When the first hint is due."""
+        return self._heap[0][0] if self._heap else ALWAYS
 
     def set(self, user_id: str, due: int) -> None:
         if due <= self.horizon:
             heapq.heappush(self._heap, (due, user_id))
-            if len(self._heap) > 2 * self._limit:
-                self._shrink()
 
-    def pace(self, before: int, most: int) -> tuple[int, int]:
-        """How far towards `before` time may pass so that about `most` timers are due, and how many are.
+    def pace(self, before: int, most: int) -> Pace:
+        """How far towards `before` a round may let time pass, if `most` timers may fire; not past what is loaded.
 
-        More are only where they are of one moment, which `pop_due` then takes by `most`. Not past what is loaded.
+        Where the first ones are of one moment and more than that, time comes to it and stays until all are done.
         """
-        before = min(before, self.horizon + 1)
+        if len(self._heap) > 2 * self._limit:
+            self._shrink()
+        heap, before = self._heap, min(before, self.horizon + 1)
         if self.earliest >= before:
-            return before, 0
-        if self._tied:
-            return self.earliest + (most > 0), min(most, len(self._tied))
+            return Pace(before)
+        if not most:
+            return Pace(self.earliest)
         count = self._count(before, most + 1)
         if count <= most:
-            return before, count
-        last = heapq.nsmallest(most + 1, self._heap)[-1][0]
-        return last + (most > 0 and self._heap[0][0] == last), most
+            return Pace(before, count)
+        metrics.LIMIT_HITS.labels(limit="due_timers").inc()
+        until = heapq.nsmallest(most + 1, heap)[-1][0]
+        return Pace(until, most, most if heap[0][0] == until else 0)
 
-    def pop_due(self, before: int, most: int = ALWAYS) -> list[Timer]:
-        """Timers due before `before`, in order; complete only while `horizon` >= `before` - 1.
-
-        Of more than `most` the others are `tied`: they must be of one moment, and are taken first the next time.
-        """
-        found = self.pop_new(before)
-        if self.tied < before:
-            found, self._tied = sorted(self._tied + found), []
-        if len(found) > most:
-            self._tied = found[most:]
-            del found[most:]
-        return found
-
-    def pop_new(self, before: int) -> list[Timer]:
-        """As `pop_due`, without those that are tied: what has been set since then."""
+    def pop_due(self, before: int) -> list[Timer]:
+        """Timers due before `before`, in order; complete only while `horizon` >= `before` - 1."""
         heap, found = self._heap, []
         while heap and heap[0][0] < before:
+            found.append(heapq.heappop(heap))
+        return found
+
+    def pop_ties(self, moment: int, most: int) -> list[Timer]:
+        """Some of those that are due at this moment, if no earlier one is left."""
+        heap = self._heap
+        found: list[Timer] = []
+        while len(found) < most and heap and heap[0][0] == moment:
             found.append(heapq.heappop(heap))
         return found
 
@@ -73,16 +84,6 @@ class Timers:
         self._heap += timers
         heapq.heapify(self._heap)
         self.horizon = timers[-1][0] if len(timers) >= limit else ALWAYS
-
-    @property
-    def earliest(self) -> int:
-        """When the first hint is due."""
-        return min(self._heap[0][0] if self._heap else ALWAYS, self.tied)
-
-    @property
-    def tied(self) -> int:
-        """The moment of which a round has taken only some; ALWAYS if there is none."""
-        return self._tied[0][0] if self._tied else ALWAYS
 
     def _count(self, before: int, enough: int) -> int:
         """How many of the heap are due before, counted no further than `enough`."""
@@ -95,7 +96,8 @@ class Timers:
         return count
 
     def _shrink(self) -> None:
-        kept = heapq.nsmallest(self._limit, self._heap)
-        self.horizon = kept[-1][0] - 1
-        self._heap = [timer for timer in kept if timer[0] <= self.horizon]
+        """To whole moments, of which the first stays in any case."""
+        last = heapq.nsmallest(self._limit, self._heap)[-1][0]
+        self.horizon = max(last - 1, self.earliest)
+        self._heap = [timer for timer in self._heap if timer[0] <= self.horizon]
         heapq.heapify(self._heap)

@@ -88,6 +88,11 @@ def said_by(flow: Flow) -> tuple[Counter[str], Counter[tuple[str, str, str]]]:
     return Counter(t["id"] for t in flow.triggers()), decisions
 
 
+def shown_by(flow: Flow) -> list[tuple[str, Any]]:
+    """What a trigger tells of stock."""
+    return sorted((t["id"], str(t["data"].get("low_stock"))) for t in flow.triggers())
+
+
 def measure(directory: Path, history: list[dict[str, Any]], *overrides: str) -> Flow:
     flow = Flow(directory / "measure", *overrides)
     flow.write(*history)
@@ -157,6 +162,7 @@ def test_with_items_however_many_timers_a_round_takes_and_memory_holds(
             flow.run_and_die(steps)
         flow.run()
         assert said_by(flow) == said_by(expected)
+        assert shown_by(flow) == shown_by(expected)
         assert flow.users() == expected.users()
 
 

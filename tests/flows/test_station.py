@@ -171,25 +171,6 @@ class TestSleepingUsers:
         assert sorted(user for _, user in told) == sorted(users)
         assert told == sorted(told)
 
-    @pytest.mark.parametrize("apart", [0, 1, 1000])
-    def test_and_find_the_shop_as_it_was_when_they_were_due_however_few_a_round_takes(
-        self, tmp_path: Path, apart: int
-    ) -> None:
-        """Also those who are due at one moment, of whom a round takes some."""
-        rounds: list[int] = []
-        flow = Flow(tmp_path, CART, ONE_STEP, "engine.loaded_timers=3", "engine.batch_records=7")
-        stock = [
-            event("stock_changed", 1, None, sku="k1", available=2),
-            event("stock_changed", HOUR + MINUTE, None, sku="k1", available=50),
-        ]
-        flow.write(
-            stock[0], *(added(2 + n * apart, f"u{n}") for n in range(40)), stock[1], viewed(DAY, "late")
-        )
-        flow.run(lambda station, _: rounds.append(len(station.shards[0].outbox.fresh)))
-        found = [t["data"].get("low_stock") for t in flow.triggers("cart_abandoned")]
-        assert found == [{"k1": 2}] * 40
-        assert max(rounds) <= 2 * 2 * 7, "a round takes about as many as it may"
-
     def test_and_each_trigger_shows_the_profile_of_its_own_moment(self, flow: Flow) -> None:
         """Read at once: the stage changes at the same waking as the cart is told of, a month later."""
         flow.write(ordered(0, order_id="o1"), event("order_paid", 1, order_id="o1"), added(HOUR, sku="k2"))

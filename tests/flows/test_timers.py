@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from flows.merge import ALWAYS, NEVER
-from flows.timers import Timers
+from flows.timers import Pace, Timers
 from state.ledger import Commit
 from state.memory_ledger import MemoryLedger
 
@@ -29,7 +31,8 @@ class SleepingUsers(RuleBasedStateMachine):
         self.timers = Timers(limit)
         self.due: dict[str, int] = {}
         self.uncommitted: dict[str, int | None] = {}
-        self.now = 0
+        self.now = self.set_since = 0
+        self.hints: Counter[int] = Counter()
 
     @rule(user=st.sampled_from(USERS), wait=st.integers(0, 30))
     def sleep(self, user: str, wait: int) -> None:
@@ -73,19 +76,23 @@ class SleepingUsers(RuleBasedStateMachine):
     def set(self, user: str, due: int) -> None:
         self.due[user] = self.uncommitted[user] = due
         self.timers.set(user, due)
+        self.set_since += 1
+        self.hints[due] += 1
 
     def pop_due(self, before: int) -> list[tuple[int, str]]:
         """By rounds, of which none takes more than `most`, and time never goes back or past what is left."""
         found: list[tuple[int, str]] = []
         came = NEVER
         for _ in range(200):
-            until, count = self.timers.pace(before, self.most)
-            round_ = self.timers.pop_due(until, self.most)
-            assert len(round_) <= max(count, self.most)
-            assert came <= until
-            found += round_
-            came = min(until, self.timers.tied)
-            if until > self.timers.horizon:
+            pace = self.timers.pace(before, self.most)
+            self.set_since = 0
+            self.set_since = 0
+            assert came <= pace.until <= before
+            came = pace.until
+            taken = self.timers.pop_due(came) + self.timers.pop_ties(came, pace.ties)
+            assert len(taken) <= self.most
+            found += taken
+            if came > self.timers.horizon:
                 self.commit()
                 self.timers.extend(self.ledger.load_timers(0, self.timers.horizon, self.limit), self.limit)
             if came == before:
@@ -94,8 +101,8 @@ class SleepingUsers(RuleBasedStateMachine):
 
     @invariant()
     def memory_is_bounded(self) -> None:
-        """Timers of one moment may come together; there are as many as users."""
-        assert len(self.timers) <= 2 * self.limit + len(USERS)
+        """But for those of one moment, which come together, and what was set since a round began."""
+        assert len(self.timers) <= 2 * self.limit + max(self.hints.values(), default=0) + self.set_since
 
     @invariant()
     def the_heap_has_what_it_says_it_has(self) -> None:
@@ -121,7 +128,8 @@ def test_the_heap_keeps_the_earliest(due: list[int], limit: int) -> None:
     timers.extend([], limit)
     for number, at in enumerate(due):
         timers.set(f"u{number}", at)
-    assert len(timers) <= 2 * limit
+    timers.pace(0, 1)
+    assert len(timers) <= max(2 * limit, due.count(min(due)))
     assert timers.pop_due(timers.horizon + 1) == sorted(
         (at, f"u{number}") for number, at in enumerate(due) if at <= timers.horizon
     )
@@ -134,15 +142,29 @@ def test_of_more_timers_of_one_moment_than_the_limit_all_are_loaded_and_a_round_
     timers = Timers(2)
     timers.extend(ledger.load_timers(0, NEVER, 2), 2)
     rounds = []
-    while timers.pace(51, 3)[0] == 51 and timers.earliest == 50:
-        rounds.append([user for _, user in timers.pop_due(51, 3)])
-    assert rounds == [USERS[:3], USERS[3:6], USERS[6:]]
+    while (pace := timers.pace(51, 3)).ties:
+        assert (pace.until, timers.pop_due(50)) == (50, [])
+        rounds.append([user for _, user in timers.pop_ties(50, pace.ties)])
+    assert pace == Pace(51, 2)
+    assert [*rounds, [user for _, user in timers.pop_due(51)]] == [USERS[:3], USERS[3:6], USERS[6:]]
 
 
-def test_a_round_without_room_lets_time_come_to_the_next_timer() -> None:
+def test_time_comes_as_far_as_there_is_room_for_timers() -> None:
     timers = Timers(5)
     timers.extend([(50, "u1"), (50, "u2"), (60, "u3")], 5)
-    assert timers.pace(100, 0) == (50, 0)
-    assert timers.pace(100, 1) == (51, 1), "one of the two"
-    assert timers.pace(100, 2) == (60, 2)
-    assert timers.pace(100, 3) == (100, 3)
+    assert timers.pace(50, 0) == Pace(50)
+    assert timers.pace(100, 0) == Pace(50)
+    assert timers.pace(100, 1) == Pace(50, 1, ties=1)
+    assert timers.pace(100, 2) == Pace(60, 2)
+    assert timers.pace(100, 3) == Pace(100, 3)
+
+
+def test_only_when_a_round_begins_are_the_later_half_left_to_the_ledger() -> None:
+    """Within a round they may be those that are due in it."""
+    timers = Timers(2)
+    timers.extend([], 2)
+    for number in range(9):
+        timers.set(f"u{number}", number)
+    assert len(timers) == 9
+    assert timers.pace(100, 5) == Pace(1, 1)
+    assert (len(timers), timers.horizon) == (1, 0)

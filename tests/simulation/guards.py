@@ -187,7 +187,7 @@ REMOVED = (
         ("stop", "rollback", "churn"),
         caught_by=11,
     ),
-    Removed("idle heartbeat", lambda: Guards(heartbeat=False), ("rollback",), alone=True, caught_by=1010),
+    Removed("idle heartbeat", lambda: Guards(heartbeat=False), ("rollback",), alone=True, caught_by=1361),
     Removed(
         "high watermark taken before joining",
         lambda: Guards(wire=wire.Guards(journal_end_after_join=False)),
@@ -251,7 +251,7 @@ REMOVED = (
         lambda: Guards(random_token=False),
         ("rollback", "stop"),
         alone=True,
-        caught_by=1031,
+        caught_by=1789,
     ),
     Removed("H as a maximum", _patched(Progress, "most", _latest), ("rollback", "crash"), caught_by=14),
     Removed(
