@@ -187,7 +187,7 @@ REMOVED = (
         ("stop", "rollback", "churn"),
         caught_by=11,
     ),
-    Removed("idle heartbeat", lambda: Guards(heartbeat=False), ("rollback",), alone=True, caught_by=1361),
+    Removed("idle heartbeat", lambda: Guards(heartbeat=False), ("rollback",), alone=True, caught_by=None),
     Removed(
         "high watermark taken before joining",
         lambda: Guards(wire=wire.Guards(journal_end_after_join=False)),

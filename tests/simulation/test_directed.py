@@ -6,6 +6,8 @@ of its outbox takes the label for its own history, and publishes again what stan
 The last stable offset: since a successor ends its predecessor's transaction before it scans, a transaction that is
 still pending in the journal is somebody else's. One such is enough for a scan that does not wait to miss what it says.
 
+The heartbeat: what Redis forgets of a shard in which nothing happens any more nobody would miss.
+
 Reopening: who was stopped between commit and publication, and is given the same shard again, holds what its successor
 has published meanwhile. Since owners are asked after each round's reads that shows itself in nearly every schedule.
 """
@@ -20,8 +22,9 @@ from greenlet import getcurrent
 from connectors.publisher import OutboxPublisher, Progress
 from flows.outbox import Outbox
 from state.ledger import Commit, Entry, Opened
-from tests.simulation import broker, store, transactions, wire
+from tests.simulation import broker, shop, store, transactions, wire
 from tests.simulation.guards import REMOVED
+from tests.simulation.schedule import FAIR, Guards, Schedule, Wrong, check
 from tests.simulation.world import Faults, Process, World
 
 MARKS = {"clickstream/0": 5}
@@ -164,3 +167,18 @@ def test_who_comes_back_to_a_shard_opens_it_again() -> None:
 
 def test_without_reopening_it_would_publish_what_its_successor_did() -> None:
     assert published_by_one_who_comes_back(opens_again=False) == ["triggers/0/e1", "triggers/0/e1"]
+
+
+def _forgets_after_the_shop_has_closed(guards: Guards) -> None:
+    schedule = Schedule(0, 0, FAIR, guards)
+    schedule.world.later(shop.SECONDS + 60, lambda: schedule.store.roll_back(20))
+    check(schedule, 0)
+
+
+def test_a_quiet_shard_notices_what_redis_has_forgotten() -> None:
+    _forgets_after_the_shop_has_closed(Guards())
+
+
+def test_without_a_heartbeat_it_would_not() -> None:
+    with pytest.raises(Wrong, match=r"user \w+: "):
+        _forgets_after_the_shop_has_closed(Guards(heartbeat=False))
