@@ -6,7 +6,7 @@ round trip, events are folded in order, due timers fire, and the whole change of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from connectors import metrics
@@ -102,7 +102,8 @@ class Desk:
         once_read()
         for batch, timers, tied in zip(batches, due, ties, strict=True):
             timers.sort(reverse=True)
-            self._apply(batch, timers)
+            if happens := self._quintiles.with_turns(batch):
+                self._apply(batch, happens, timers)
             self._alarm.fire(batch.shard, timers, batch.watermark)
             self._alarm.ring(batch.shard, tied, batch.watermark + 1)
             for at, user_id in timers:
@@ -188,14 +189,14 @@ class Desk:
 
     # applying
 
-    def _apply(self, batch: ShardBatch, due: list[tuple[int, str]]) -> None:
+    def _apply(self, batch: ShardBatch, happens: Sequence[Any], due: list[tuple[int, str]]) -> None:
         shard, plan = batch.shard, self._plan
         users, dirty, quoted = shard.users, shard.dirty, shard.quoted
         facts, claim, under_way = self._facts, self._facts.claim, shard.calls.under_way
         clock, lateness, out_of_orderness = shard.clock, self._lateness, self._out_of_orderness
         decisions: list[Decision] = []
         late_events = duplicates = 0
-        for event in self._quintiles.with_turns(batch):
+        for event in happens:
             kind = event.__class__
             if kind in OF_NO_USER:
                 self._apply_userless(batch, due, event)

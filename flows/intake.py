@@ -251,7 +251,10 @@ class Intake:
         pace = shard.timers.pace(within_reach - jitter, room)
         limited = pace.until < within_reach - jitter
         items, marks = shard.merge.release(room, pace.until + jitter if limited else ALWAYS)
-        reached = shard.merge.reached(wall, self._clock.idle_after)
+        if wall is None or items or shard.merge.waiting:
+            reached = shard.merge.reached(wall, self._clock.idle_after)
+        else:
+            reached = within_reach  # nothing stands in the way
         passing = reached - jitter
         if reached >= ALWAYS:  # a replay read to its end: `last_batches` takes it from here
             reached = shard.clock

@@ -87,6 +87,11 @@ class Merge:
         self.cut = False
 
     @property
+    def waiting(self) -> bool:
+        """Is anything queued?"""
+        return any(queue.items for queue in self.queues.values())
+
+    @property
     def queued(self) -> int:
         return sum(len(queue.items) for queue in self.queues.values())
 
@@ -119,6 +124,9 @@ class Merge:
         About `limit` of it, the earliest: more only where they are of one instant; none is later than `until`. `cut`:
         there is more.
         """
+        if not self.waiting:  # most rounds of a shop that is up to date
+            self.cut = False
+            return [], {}
         ready, holding = self._behind()
         bound = min(until, ready if self.queued <= limit else self._instant_of(limit, ready))
         limited = bound < ready
