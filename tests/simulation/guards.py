@@ -251,7 +251,7 @@ REMOVED = (
         lambda: Guards(random_token=False),
         ("rollback", "stop"),
         alone=True,
-        caught_by=1789,
+        caught_by=None,
     ),
     Removed("H as a maximum", _patched(Progress, "most", _latest), ("rollback", "crash"), caught_by=14),
     Removed(

@@ -8,6 +8,8 @@ still pending in the journal is somebody else's. One such is enough for a scan t
 
 The heartbeat: what Redis forgets of a shard in which nothing happens any more nobody would miss.
 
+The token: random, for Redis that forgets counts again from where it was, and two owners would have the same.
+
 Reopening: who was stopped between commit and publication, and is given the same shard again, holds what its successor
 has published meanwhile. Since owners are asked after each round's reads that shows itself in nearly every schedule.
 """
@@ -15,6 +17,7 @@ has published meanwhile. Since owners are asked after each round's reads that sh
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 import pytest
 from greenlet import getcurrent
@@ -182,3 +185,29 @@ def test_a_quiet_shard_notices_what_redis_has_forgotten() -> None:
 def test_without_a_heartbeat_it_would_not() -> None:
     with pytest.raises(Wrong, match=r"user \w+: "):
         _forgets_after_the_shop_has_closed(Guards(heartbeat=False))
+
+
+def _former_owner_may_commit(token: Callable[[store.Store], str]) -> bool:
+    """Redis forgets that somebody has opened a shard, somebody else opens it, and the first one goes on."""
+    redis = store.Store(store.Guards())
+
+    def opening() -> Commit:
+        name = token(redis)
+        opened = redis.do(lambda ledger: ledger.open(0, name, name))
+        assert isinstance(opened, Opened)
+        return Commit(name, opened.version, MARKS)
+
+    former = opening()
+    redis.roll_back(1)
+    successor = opening()
+    assert former.version == successor.version, "by the version alone they are one"
+    return redis.commit(0, former)
+
+
+def test_who_was_forgotten_is_not_taken_for_the_successor() -> None:
+    tokens = iter("ab")
+    assert not _former_owner_may_commit(lambda _: next(tokens))
+
+
+def test_with_a_counter_for_a_token_it_would_be() -> None:
+    assert _former_owner_may_commit(lambda redis: f"c{redis.ledger.version_of(0)}")
