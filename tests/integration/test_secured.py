@@ -39,6 +39,12 @@ def by_certificate(secured: SecuredShop, ours: Identity) -> None:
     )
 
 
+def of_rights(examined: str) -> list[str]:
+    """Problems that doctor names; that a busy machine takes long to answer is no matter of rights."""
+    problems = [line for line in examined.splitlines() if line.startswith("problem")]
+    return [line for line in problems if "one question took" not in line]
+
+
 def test_it_works_with_encryption_logins_and_the_least_rights(secured: SecuredShop) -> None:
     with secured.redis.admin() as admin:
         admin.acl_log_reset()
@@ -52,14 +58,12 @@ def test_it_works_with_encryption_logins_and_the_least_rights(secured: SecuredSh
     # doctor asks one thing more of the brokers than run
     code, examined = secured.ended(secured.secrets("flow"), "doctor")
     assert code == 1
-    assert examined.count("problem  ") == 1
+    assert len(of_rights(examined)) == 1, examined
     assert f"--operation DescribeConfigs --topic {TOPICS['clickstream']}" in examined
     secured.kafka.grant("flow", [("topic", f"{APP}.*", "describe_configs")])
     code, examined = secured.ended(secured.secrets("flow"), "doctor")
-    problems = [line for line in examined.splitlines() if line.startswith("problem")]
-    slow = [line for line in problems if "one question took" in line]  # a busy machine is no matter of rights
-    assert problems == slow, examined
-    assert (code == 0) == (not problems)
+    assert of_rights(examined) == [], examined
+    assert (code == 0) == ("problem  " not in examined)
 
     # who reads
     profile, checked = secured.as_user("reader", "profile u1 --json", "check --as reader")
