@@ -113,6 +113,7 @@ class Intake:
             self._shards[number] = Shard(
                 number, owners[number], ledger, resumed[number], merge, timers=self._timers, users=users
             )
+            self._shards[number].timers.begin(self._ledger, number, owners[number])
             for mark, offset in ledger.marks.items():
                 role, _, part = mark.rpartition("/")
                 positions[role, int(part)] = offset + 1

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from connectors import metrics
 from flows.merge import ALWAYS, NEVER
+from state.ledger import Ledger
 
 Timer = tuple[int, str]
 """(due, user)"""
@@ -35,6 +36,12 @@ class Timers:
 
     def __len__(self) -> int:
         return len(self._heap)
+
+    def begin(self, ledger: Ledger, shard: int, owner: str) -> None:
+        """The first ones, so that no event must wait a round for them; not those of who came after `owner` already."""
+        first = ledger.load_timers(shard, NEVER, self._limit)
+        if ledger.owners([shard]) == [owner]:
+            self.extend(first, self._limit)
 
     @property
     def earliest(self) -> int:

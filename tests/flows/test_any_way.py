@@ -25,12 +25,8 @@ GAPS = [1, 1000, 20 * MINUTE, 31 * MINUTE, 90 * MINUTE, 25 * HOUR, 9 * DAY, 31 *
 KINDS = [
     "view", "add", "add", "remove", "clear", "order", "order", "pay", "cancel", "favorite", "register",
 ]  # fmt: skip
-WITH_ITEMS = [
-    *KINDS,
-    "stock",
-    "stock",
-    "price",
-]  # of which one shard tells the others, who do not wait for each other
+# For one shard only: it tells the others of items, and in a backlog they do not wait for each other.
+WITH_ITEMS = [*KINDS, "stock", "stock", "price"]
 SMALL = ("engine.batch_records=1", "engine.loaded_timers=1", "engine.queued_records=4")
 POLICY = ("policy.enabled=true", "policy.quiet_hours.zone=UTC")
 

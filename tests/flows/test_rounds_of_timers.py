@@ -11,7 +11,7 @@ import pytest
 from flows import assemble
 from flows.assemble import Choices
 from state.memory_ledger import MemoryLedger
-from tests.flows.flow import DAY, HOUR, MINUTE, Flow, added, event, settings_of, viewed
+from tests.flows.flow import DAY, HOUR, MINUTE, START, Flow, added, event, settings_of, viewed
 from tests.flows.test_calls import alert, settles
 from tests.other_rules import others
 
@@ -60,6 +60,18 @@ def test_also_where_many_are_called_meanwhile(tmp_path: Path, loaded: int, batch
     (told,) = (t["data"] for t in flow.triggers("cart_abandoned"))
     assert (told["user_id"], told["low_stock"]) == ("x", {"k1": 2})
     assert len(flow.triggers("weather_scene")) == 8
+
+
+def test_a_shard_that_opens_knows_its_timers_before_the_first_round(tmp_path: Path) -> None:
+    """A round later two shards may read what one of them has to tell the other in another order."""
+    flow = Flow(tmp_path, CART, ONE_STEP)
+    flow.write(added(0), viewed(1, "u2"))
+    flow.run()
+    flow.write(viewed(2 * HOUR, "u2"))
+    clocks: list[int] = []
+    flow.run(lambda station, _: clocks.append(station.clock))
+    assert clocks[0] == START + 2 * HOUR
+    assert [t["subject"] for t in flow.triggers("cart_abandoned")] == ["u1"]
 
 
 @pytest.mark.parametrize("restarted", [False, True])

@@ -86,7 +86,6 @@ class SleepingUsers(RuleBasedStateMachine):
         for _ in range(200):
             pace = self.timers.pace(before, self.most)
             self.set_since = 0
-            self.set_since = 0
             assert came <= pace.until <= before
             came = pace.until
             taken = self.timers.pop_due(came) + self.timers.pop_ties(came, pace.ties)
