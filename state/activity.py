@@ -133,8 +133,9 @@ class Activity(Struct, array_like=True, gc=False):
         self.viewed.unite(other.viewed)
 
     def visits_between(self, after: int, until: int) -> int:
-        """How many of the last visits began then, counted by sessions where there are any."""
-        return sum(after < begun <= until for begun in self.sessions or self.visits[::2])
+        """How many of the last `VISITS_LIMIT` visits began then, counted by sessions where there are any."""
+        begun = self.sessions or self.visits[::2][-visits.VISITS_LIMIT :]
+        return sum(after < at <= until for at in begun)
 
     def sessions_after(self, ts: int, days: Days) -> int:
         """On the days after that of `ts`."""

@@ -1,7 +1,7 @@
 """When did this user's last visits begin and end, where nobody tells us of sessions? Silence parts them.
 
 Kept as begin, end, begin, end, ... of the last visits; the end of the last one is the user's `last_visit_at` and not
-kept twice. Exact in whatever order the events are read, as far back as it reaches.
+kept twice. The last `VISITS_LIMIT` are exact in whatever order the events are read, each up to an hour late.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from state.calendar import MINUTE
 
 VISITS_LIMIT = 5
-_KEPT = 2 * VISITS_LIMIT - 1
+_SPARE = 2  # what is late may make one visit of two: of those begun in the last hour, at most two, with the one before
+TIMES_LIMIT = 2 * (VISITS_LIMIT + _SPARE) - 1
 SILENCE = 30 * MINUTE  # as web statistics have it: half an hour without a click ends a visit
 
 Visits = tuple[int, ...]
@@ -22,7 +23,7 @@ def note(visits: Visits, ts: int, last: int | None) -> Visits:
     if last is None or not visits:
         return (ts,)
     if ts - last >= SILENCE:  # by far the most frequent: the next visit begins
-        return (*visits, last, ts)[-_KEPT:]
+        return (*visits, last, ts)[-TIMES_LIMIT:]
     return _joined([*_spans(visits, last), (ts, ts)])
 
 
@@ -42,4 +43,4 @@ def _joined(spans: list[tuple[int, int]]) -> Visits:
             visits[-1][1] = max(end, visits[-1][1])
         else:
             visits.append([begin, end])
-    return tuple(ts for visit in visits[-VISITS_LIMIT:] for ts in visit)[:-1]
+    return tuple(ts for visit in visits for ts in visit)[:-1][-TIMES_LIMIT:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from state import events
@@ -79,6 +79,7 @@ def expected(arrivals: list[Arrival], visits: int, lateness: int) -> list[Told]:
 
 
 @given(st.integers(0, 2**32), st.integers(1, 5), st.sampled_from((10 * MINUTE, 60 * MINUTE)))
+@example(4183, 5, 60 * MINUTE)  # what came late makes one visit of two that were remembered
 def test_what_is_told_is_what_the_whole_history_shows(seed: int, visits: int, lateness: int) -> None:
     chance = Random(seed)
     arrivals = scattered(chance, histories(chance), most_late=25 * MINUTE)

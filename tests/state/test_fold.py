@@ -73,7 +73,7 @@ def _limits(known: User) -> dict[str, tuple[int, int]]:
         "lots": (len(known.membership.points.lots), points.LOTS_LIMIT),
         "spends": (len(known.membership.points.spends), points.SPENDS_LIMIT),
         "sessions": (len(seen.sessions), visits.VISITS_LIMIT),
-        "visits": (len(seen.visits), 2 * visits.VISITS_LIMIT - 1),
+        "visits": (len(seen.visits), visits.TIMES_LIMIT),
         "complaints": (len(known.service.complaints), service.OPEN_LIMIT),
         "openings": (
             max((len(c.openings) for c in known.service.complaints.values()), default=0),
