@@ -72,7 +72,7 @@ class KafkaTransactions:
             "partitioner": "murmur2_random",
             "linger.ms": 0,
             "compression.type": "lz4",
-            "retry.backoff.ms": 5,  # the default of 100 ms shows in every transaction with offsets
+            "retry.backoff.ms": 1,  # a transaction on the heels of another is refused at first: 100 ms by default
             # A client left behind waits for something to change at any of its connections, with a thread that turns
             # and turns; this ends it (decision 0040). A shop that is silent for so long connects anew.
             "connections.max.idle.ms": 30000,
