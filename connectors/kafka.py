@@ -23,7 +23,7 @@ from connectors.co_partition import LETTERS, check_key, partition_counts
 from connectors.consumer import consumer_of
 from connectors.ends import Ends, Place
 from connectors.log import NEVER_KNOWN, Assignment, Chunk, Lane, LogError, LogUnavailable, Poll
-from connectors.memory import AfterBurst, give_back
+from connectors.memory import Bursts, give_back
 from connectors.publisher import Committed, Progress
 
 _KEY_SAMPLE = 256  # one record in this many chunks of a lane has its key checked against its partition
@@ -58,7 +58,7 @@ class KafkaLog:
         self._topics = dict(topics)
         self._roles = {name: role for role, name in topics.items()}
         self._batch = batch_records
-        self._after_burst = AfterBurst(time.monotonic)
+        self._bursts = Bursts(time.monotonic)
         self.group_id = group_id
         self._assignment: Assignment | None = None
         self._sampled: dict[Lane, int] = {}
@@ -95,13 +95,13 @@ class KafkaLog:
         passed: dict[Lane, int] = {}
         first = self._consumer.poll(timeout_seconds)
         if first is None:
-            self._after_burst.look(live=True, busy=False)
+            self._bursts.look(live=True, busy=False)
             self._prove(ended, or_ask=(self._topics[LETTERS], 0))
             return Poll([], ended)
         if first.error() is None:
             self._ends.unanswered = 0
         messages = [first, *self._consumer.consume(self._batch, 0)]
-        self._after_burst.look(live=len(messages) < self._batch // 4, busy=True)
+        self._bursts.look(live=len(messages) < self._batch // 4, busy=True)
         groups: dict[Lane, list[Message]] = {}
         topic: str | None = None
         part: int | None = None
@@ -205,7 +205,7 @@ class KafkaLog:
             return
         metrics.REBALANCES.inc()
         give_back()
-        self._after_burst.begin()  # what is read anew now
+        self._bursts.begin()  # what is read anew now
         self.shards = sorted(tp.partition for tp in partitions)
         self._end_told.clear()
         self.group_metadata = consumer.consumer_group_metadata()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.memory import AfterBurst, give_back
+from connectors.memory import Bursts, give_back
 
 _PIECE_BYTES, _PIECES = 20_000, 2000  # 40 MB, each piece too small for a mapping of its own
 
@@ -48,11 +48,24 @@ def test_what_a_burst_leaves_goes_back() -> None:
 def test_it_goes_back_once_after_a_burst_and_not_while_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     now, given = [0.0], []
     monkeypatch.setattr("connectors.memory.give_back", lambda: given.append(now[0]))
-    after_burst = AfterBurst(lambda: now[0])
+    bursts = Bursts(lambda: now[0])
     for second in range(100):
         now[0] = float(second)
-        after_burst.look(live=second not in (20, 21, 28, 60), busy=second in (70, 71))
+        bursts.look(live=second not in (20, 21, 28, 60), busy=second in (70, 71))
     assert given == [38.0, 72.0]
+
+
+def test_a_long_burst_gives_back_what_is_free_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, given = [0.0], []
+    monkeypatch.setattr("connectors.memory.give_back_free", lambda: given.append(now[0]))
+    monkeypatch.setattr("connectors.memory.give_back", lambda: None)
+    bursts = Bursts(lambda: now[0])
+    for second in range(100):
+        now[0] = float(second)
+        bursts.look(live=second < 20 or second == 40 or 45 < second < 60, busy=True)
+        if second == 57:
+            bursts.look(live=True, busy=False)
+    assert given == [30.0, 41.0, 70.0, 80.0, 90.0]  # 40 was a moment without; from 57 on it was over
 
 
 _THREADS_THAT_ALLOCATE = """
