@@ -106,21 +106,21 @@ def _parted(
     settings = {"http": {"enabled": True, "port": port}}
     with lab.stage(row, kafka=kafka, through=through, settings=settings) as stage:
         stage.begin()
-        healthy = stage.eventually(lambda: stage.healthy(port), _HEALTHY_SECONDS)
+        green = stage.eventually(lambda: all(stage.well(port)), _HEALTHY_SECONDS)
         proxy.tell(f"hold {way}")
         begun = time.monotonic()
-        red = stage.eventually(lambda: not stage.healthy(port), _PARTED_SECONDS - 10)
+        red = stage.eventually(lambda: not any(stage.well(port)), _PARTED_SECONDS - 10)
         red_after = time.monotonic() - begun
         time.sleep(max(0.0, _PARTED_SECONDS - red_after))
         proxy.tell("heal")
         took = stage.await_progress()
-        green = stage.eventually(lambda: stage.healthy(port), _HEALTHY_SECONDS)
+        green_again = stage.eventually(lambda: all(stage.well(port)), _HEALTHY_SECONDS)
         trouble = [
-            "" if healthy else "/healthz was red before",
-            "" if red else "/healthz stayed green",
-            "" if green else "/healthz stayed red",
+            "" if green else "/healthz or /readyz was red before",
+            "" if red else "/healthz or /readyz stayed green",
+            "" if green_again else "/healthz or /readyz stayed red",
         ]
-        what = f"{_PARTED_SECONDS:.0f} s without {way}; /healthz red after {red_after:.0f} s"
+        what = f"{_PARTED_SECONDS:.0f} s without {way}; /healthz and /readyz red after {red_after:.0f} s"
         stage.note(what, took, " ".join(filter(None, trouble)), limit=2 * RECOVERY_SECONDS)
         return stage.conclude()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import operator
 import random
@@ -28,6 +27,7 @@ from tests.chaos.worker import Worker, last_words
 from tests.chaos.workload import LIFE_SECONDS, Workload
 from tests.integration.installation import merged
 from tests.integration.shop import KafkaShop
+from tests.integration.test_status import ask
 from tests.servers.kafka import KafkaServer
 from tests.servers.redis import RedisServer
 
@@ -207,16 +207,9 @@ class Stage:
         topics = Topics(self.kafka.bootstrap_servers, self.shop.app, self.shop.topics)
         return abs(sum(self.reached()) - sum(topics.committed(topics.ends()).values()))
 
-    def healthy(self, port: int) -> bool:
-        """What a supervisor would see at /healthz."""
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == HTTPStatus.OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+    def well(self, port: int) -> tuple[bool, bool]:
+        """What a supervisor would see at /healthz and at /readyz."""
+        return ask(port, "/healthz")[0] == HTTPStatus.OK, ask(port, "/readyz")[0] == HTTPStatus.OK
 
     # verdicts
 

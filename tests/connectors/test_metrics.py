@@ -12,6 +12,41 @@ BOUNDED = {"topic", "partition", "shard", "rule", "reason", "kind", "result", "l
 BOUNDED |= {"step", "within", "stage", "segment"}
 """Names from the configuration, numbers of shards, members of closed lists: never a user, a SKU or a key."""
 
+SPECIFIED = {
+    "events_total": {"result"},
+    "source_lag_records": {"topic", "partition"},
+    "source_lag_seconds": {"topic"},
+    "source_caught_up": set(),
+    "watermark_timestamp_seconds": {"shard"},
+    "trigger_latency_seconds": {"rule"},
+    "processing_latency_seconds": set(),
+    "triggers_total": {"rule"},
+    "triggers_suppressed_total": {"rule", "reason"},
+    "last_commit_timestamp_seconds": set(),
+    "commit_duration_seconds": set(),
+    "commit_batch_events": set(),
+    "commit_conflicts_total": {"kind"},
+    "replayed_events_total": set(),
+    "outbox_entries": set(),
+    "outbox_oldest_timestamp_seconds": set(),
+    "publish_transactions_total": {"result"},
+    "dlq_records_total": {"topic", "reason"},
+    "timers_pending": set(),
+    "timer_delay_seconds": set(),
+    "state_users": set(),
+    "state_bytes": set(),
+    "cache_requests_total": {"result"},
+    "store_errors_total": {"kind"},
+    "limit_hits_total": {"limit"},
+    "log_messages_total": {"level"},
+    "ready": set(),
+    "build_info": set(),
+}
+"""Those of the specification (reliability, section 4). Not there: webhook_deliveries_total and webhook_pending, as
+there are no webhooks. By topic are records (`records_total`), of which some are no events; time comes by shard, where
+it is the least of all topics, and what is late by topic is `source_lag_seconds`; replayed events have a counter.
+"""
+
 METRICS = {name: each for name, each in vars(metrics).items() if isinstance(each, MetricWrapperBase)}
 OWN = {name: each for name, each in METRICS.items() if not getattr(each, "_labelvalues", ())}
 
@@ -37,6 +72,18 @@ def test_a_time_is_in_seconds_and_a_counter_counts(name: str) -> None:
     if family.type == "histogram":
         assert family.name.endswith(("_seconds", "_events"))
     assert "_ms" not in family.name
+
+
+@pytest.mark.parametrize("name", SPECIFIED)
+def test_what_is_specified_is_there(name: str) -> None:
+    found = [set(each._labelnames) for each in OWN.values() if f"beckon_{name}" in exposed_names(each)]
+
+    assert found == [SPECIFIED[name]]
+
+
+def exposed_names(metric: MetricWrapperBase) -> set[str]:
+    (family,) = metric.describe()
+    return {family.name, f"{family.name}_total", f"{family.name}_info"}
 
 
 def test_every_metric_is_where_prometheus_looks() -> None:

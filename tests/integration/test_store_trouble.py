@@ -156,6 +156,8 @@ def test_a_redis_that_is_loading_is_waited_for(service: Service) -> None:
     starting.start()
     tell(service.log, added(2))
     service.says("loading")
+    eventually(lambda: ask(service.port, "/healthz")[0] == 503, what="health to turn red")
+    assert starting.is_alive(), "it was loading all the while"
     starting.join()
     service.goes_on(2)
 
