@@ -12,11 +12,13 @@ import typer
 from console.options import (
     FAILED,
     WRONG_USAGE,
+    AsJson,
     Config,
     Overrides,
     Until,
     duration,
     say_error,
+    say_json,
     settings_of,
     told,
 )
@@ -43,6 +45,7 @@ def fit(
         typer.Option("--horizon", parser=duration, metavar="DURATION", help="Else rules.churn_risk.horizon."),
     ] = None,
     until: Until = None,
+    as_json: AsJson = False,
 ) -> None:
     """Fit the models of purchase times, spend and churn to a history; refuse, and say why, what does not fit."""
     settings = settings_of(config, overrides)
@@ -59,5 +62,10 @@ def fit(
 
         chosen = settings.rules["churn_risk"].horizon if horizon is None else horizon
         ends = None if until is None else millis(until)
+        said = []
         for line in work.run(settings, history, out, chosen, ends, version("beckon")):
-            print(line, flush=True)
+            said.append(line)
+            if not as_json:
+                print(line, flush=True)
+        if as_json:
+            say_json({"file": str(out), "said": said})

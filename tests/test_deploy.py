@@ -45,6 +45,20 @@ def test_compose_follows_the_specification() -> None:
     assert "version" not in COMPOSE, "obsolete: engines warn about it"
 
 
+def test_without_a_profile_only_what_is_needed_starts() -> None:
+    started = {name for name, service in SERVICES.items() if not service.get("profiles")}
+    assert started == {"kafka", "redis", "topics", "beckon"}
+    with_profile: dict[str, set[str]] = {}
+    for name, service in SERVICES.items():
+        for profile in service.get("profiles", []):
+            with_profile.setdefault(profile, set()).add(name)
+    assert with_profile == {
+        "demo": {"demo"},
+        "observability": {"prometheus", "grafana"},
+        "people": {"reader", "service"},
+    }
+
+
 def test_every_image_is_pinned() -> None:
     images = {service["image"] for service in SERVICES.values()} - {"beckon:local"}
     assert all(re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+(-\w+)?", image) for image in images), images

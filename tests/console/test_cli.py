@@ -51,6 +51,7 @@ def test_every_command_has_help_with_an_example_and_the_common_options(
     assert f"Example: beckon {command}" in shown.output
     assert "--config" in shown.output
     assert "--set" in shown.output
+    assert ("--json" in shown.output) == (command != "run"), "the log of run is JSON lines"
 
 
 def test_version(beckon: CliRunner) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import yaml
@@ -29,11 +30,13 @@ def test_a_topic_gives_the_parameters_of_the_same_history_in_files(
         shop.write(records)
         said = shop.run("fit", "--out", tmp_path / "kafka.yaml")
         shop.write([("orders", "nobody", b"not an order")])
-        shop.run("fit", "--out", tmp_path / "again.yaml")
+        answer = json.loads(shop.run("fit", "--out", tmp_path / "again.yaml", "--json"))
         shop.change({"kafka": {"topics": {"orders": "orders"}}})
         shop.run("fit", log, "--out", tmp_path / "files.yaml")
 
     assert "held out: Brier" in said
+    assert answer["file"] == str(tmp_path / "again.yaml")
+    assert any("held out: Brier" in line for line in answer["said"])
     assert (tmp_path / "kafka.yaml").read_text() == (tmp_path / "files.yaml").read_text()
     again = yaml.safe_load((tmp_path / "again.yaml").read_text())["predict"]["fitted"]["history"]
     assert again["unreadable"] == 1

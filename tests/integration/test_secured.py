@@ -80,6 +80,10 @@ def test_it_works_with_encryption_logins_and_the_least_rights(secured: SecuredSh
     eventually(lambda: secured.asked("/api/users/u1")[0] == 404, what="the erasure")
     assert secured.asked("/api/users/u2")[0] == 200
 
+    # what else an operator types: whether it may or not, what it says is looked through for secrets below
+    for command in ("check --settings", "topics create", "dlq list", "dlq redrive --dry-run"):
+        assert secured.ended(secured.secrets("flow"), *command.split())[1], command
+
     # nothing was asked for that is not granted, not even what nobody would miss
     with secured.redis.admin() as admin:
         assert admin.acl_log() == []

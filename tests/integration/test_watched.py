@@ -7,6 +7,7 @@ import math
 import re
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from tests.test_deploy import DASHBOARDS, expressions
 
 WATCHED_SECONDS = 90.0  # at most; until every panel shows something
 FIRES_SECONDS = 45.0
+MANY_SERIES = 31 * 20  # rules by reasons, or by buckets; this shop has 300 people and 60 SKUs
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 NEEDS_KAFKA = "Kafka only: the file log has no such thing"
 EMPTY: Mapping[str, str] = {
@@ -87,6 +89,8 @@ def test_every_panel_is_answered_and_no_log_line_knows_a_customer(
         assert service.wait(30) == 0, service.said()
         assert sample(served, "beckon_users") > 100
         assert sample(served, "beckon_census_share") == 1.0
+        many = {name: count for name, count in series(served).items() if count > MANY_SERIES}
+        assert not many, "a label that grows with the shop?"
 
         said = service.said(1 << 30)
         assert "a trigger is out" in said, "nothing is said of single triggers: what does this test show?"
@@ -224,6 +228,11 @@ def sample(served: str, name: str) -> float:
     found = re.search(rf"^{name} (\S+)$", served, re.MULTILINE)
     assert found is not None, name
     return float(found.group(1))
+
+
+def series(served: str) -> Counter[str]:
+    """How many each name has."""
+    return Counter(re.findall(r"^(beckon_\w+)", served, re.MULTILINE))
 
 
 def identifiers(log: Path) -> set[str]:
