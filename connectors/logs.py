@@ -22,8 +22,11 @@ Format = Literal["auto", "json", "text"]
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
-def configure(level: Level, format: Format) -> None:  # noqa: A002 - as the setting is called
-    """Set up all logging of this process; again to change it."""
+def configure(level: Level, format: Format, worker: str | None = None) -> None:  # noqa: A002 - as the setting is called
+    """Set up all logging of this process; again to change it.
+
+    `worker`: which of the processes that share this stream; each of its lines says so.
+    """
     is_text = format == "text" or (format == "auto" and sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -31,6 +34,7 @@ def configure(level: Level, format: Format) -> None:  # noqa: A002 - as the sett
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
         _count,
+        *([] if worker is None else [_of_worker(int(worker))]),
     ]
     structlog.configure(
         processors=[
@@ -86,6 +90,10 @@ def _count(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     level = str(event.get("level", "info"))
     metrics.LOG_MESSAGES.labels(level=level if level in _LEVELS else "other").inc()
     return event
+
+
+def _of_worker(number: int) -> Processor:
+    return lambda _, __, event: {"worker": number, **event}
 
 
 class _Stderr(logging.StreamHandler[TextIO]):

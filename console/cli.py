@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from console import dlq, examination, explain, fit, pseudonym
 from console.options import (
     FAILED,
+    WORKER,
     WRONG_USAGE,
     AsJson,
     Config,
@@ -30,8 +31,6 @@ from console.options import (
 from console.progress import progress_of
 from console.report import demo_lines
 from state.calendar import Duration, millis
-
-WORKER: Final = "BECKON_WORKER"  # set in the child processes of `run --workers N`
 
 app = typer.Typer(
     name="beckon",

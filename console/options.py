@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FAILED: Final = 1
 WRONG_USAGE: Final = 2
+WORKER: Final = "BECKON_WORKER"  # set in the child processes of `run --workers N`
 
 Config = Annotated[
     Path | None,
@@ -46,7 +47,7 @@ def settings_of(config: Path | None, overrides: Sequence[str] | None) -> Setting
         for problem in error.problems:
             print(f"  - {problem}", file=sys.stderr)
         raise typer.Exit(WRONG_USAGE) from None
-    logs.configure(settings.logs.level, settings.logs.format)
+    logs.configure(settings.logs.level, settings.logs.format, os.environ.get(WORKER))
     return settings
 
 

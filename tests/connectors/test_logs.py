@@ -34,6 +34,15 @@ def test_a_line_is_one_json_object_with_the_agreed_fields(capsys: pytest.Capture
     assert str(line["ts"]).endswith("Z")
 
 
+def test_processes_that_share_a_stream_say_which_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "json", "1")
+
+    logs.get("desk").info("shard opened", shard=3)
+    logging.getLogger("redis").warning("heard")
+
+    assert [line["worker"] for line in lines(capsys)] == [1, 1]
+
+
 def test_lines_below_the_level_are_neither_written_nor_counted(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("warning", "json")
     before = metrics.total(metrics.LOG_MESSAGES)
