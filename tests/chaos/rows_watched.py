@@ -20,9 +20,7 @@ from tests.servers.ports import free_port
 from tests.servers.prometheus import PrometheusServer
 from tests.servers.redis import RedisServer
 
-_LATE_SECONDS = (
-    40.0  # after 30 s a call is given up; a reply that is cut off is asked for again by librdkafka
-)
+_LATE_SECONDS = 40.0  # longer than anybody waits; a reply that is cut off is asked for again by librdkafka
 _FIRES_SECONDS = 60.0
 _CALM_SECONDS = 90.0
 _ATTEMPTS = 3
@@ -46,7 +44,7 @@ def watched(lab: Lab, points: int) -> Iterator[Outcome]:
             ):
                 stage.begin()
                 _provoke(
-                    stage, prometheus, lambda: _delay_a_reply(stage, proxy), "OutboxStuck", "PublishUnknown"
+                    stage, prometheus, lambda: _delay_replies(stage, proxy), "OutboxStuck", "PublishUnknown"
                 )
                 _provoke(stage, prometheus, lambda: _lose_a_tail(store), "RedisRollback")
                 yield stage.conclude()
@@ -74,8 +72,10 @@ def _provoke(stage: Stage, prometheus: PrometheusServer, fault: Callable[[], obj
     stage.note(what, stage.await_progress(), trouble)
 
 
-def _delay_a_reply(stage: Stage, proxy: ProxyProcess) -> None:
-    faulty(stage, proxy, END_TXN, str(_LATE_SECONDS))
+def _delay_replies(stage: Stage, proxy: ProxyProcess) -> None:
+    """Two in a row: one is left behind after three seconds, and what waits is out with the next (decision 0040)."""
+    for _ in range(2):
+        faulty(stage, proxy, END_TXN, str(_LATE_SECONDS))
 
 
 def _lose_a_tail(store: RedisServer) -> None:
