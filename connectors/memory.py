@@ -1,6 +1,6 @@
 """How does a process keep its memory small? By few arenas, and by giving back when nobody waits for some milliseconds.
 
-That is where shards are assigned, when a burst has been over for a while, and now and then while one goes on.
+That is where shards are assigned, when a burst has been over for a while, and now and then.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ _OVER_SECONDS: Final = 10.0  # what follows an outage at once is no second burst
 _LONG_SECONDS: Final = (
     10.0  # 30 to 40 MB of 400 are free by then, of 200,000 users who grow (docs/performance.md)
 )
+_QUIET_SECONDS: Final = 60.0  # small bursts leave holes too; this takes a millisecond or two then (judgement)
 
 _trim: Callable[[int], Any] = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)  # glibc alone has it
 _tune: Callable[[int, int], Any] = getattr(ctypes.CDLL(None), "mallopt", lambda *_: None)
@@ -50,12 +51,13 @@ def give_back_free() -> None:
 class Bursts:
     """Gives back once, when there has been no backlog for ten seconds after one; `monotonic` in seconds.
 
-    While one goes on, what is free goes back every ten seconds: users who grow leave holes.
+    While one goes on, what is free goes back every ten seconds: users who grow leave holes. Without any, all of it
+    every minute, when nothing comes just then.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._last_at = self._freed_at = 0.0
+        self._last_at = self._freed_at = monotonic()
         self._over = True
 
     def begin(self) -> None:
@@ -70,6 +72,8 @@ class Bursts:
             if self._last_at - self._freed_at >= _LONG_SECONDS:
                 self._freed_at = self._last_at
                 give_back_free()
-        elif not busy and not self._over and self._monotonic() - self._last_at >= _OVER_SECONDS:
-            self._over = True
-            give_back()
+        elif not busy:
+            now = self._monotonic()
+            if now - self._freed_at >= _QUIET_SECONDS if self._over else now - self._last_at >= _OVER_SECONDS:
+                self._over, self._freed_at = True, now
+                give_back()

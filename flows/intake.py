@@ -19,7 +19,7 @@ from connectors.publisher import Publisher
 from flows.dead_letter import DeadLetter
 from flows.merge import ALWAYS, NEVER, Merge
 from flows.observe import note_orders, note_reopened
-from flows.shard import Shard, ShardBatch
+from flows.shard import LIVE_USERS, Shard, ShardBatch
 from state.ledger import Ledger
 
 log = structlog.get_logger("intake")
@@ -103,7 +103,7 @@ class Intake:
         # Ours first, then asked what is out: in the other order a former owner could publish in between.
         resumed = self._publisher.resume(opened)
         note_reopened(opened, resumed)
-        users = max(1000, self._cached_users // max(1, len(shards)))
+        users = max(LIVE_USERS, self._cached_users // max(1, len(shards)))
         opened_at = self._clock.wall(None) if self._clock.wall else 0
         positions: dict[Lane, int] = {}
         for number, ledger in opened.items():

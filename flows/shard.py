@@ -23,7 +23,7 @@ from state.user import User, pack, unpack
 QUOTING = (events.ProductViewed, events.CartItemAdded, events.Favorited)
 """Events that may tell a user a price, or bring one who knows a price among the watchers."""
 
-_LIVE_USERS = 64  # so many fit the cache of a core, with 3 kB each
+LIVE_USERS = 64  # so many fit the cache of a core, with 3 kB each
 
 pack_item = Encoder().encode
 unpack_item = Decoder(Item).decode
@@ -92,7 +92,7 @@ class Shard:
 
     def turn_to(self, user_id: str) -> User:
         """The user of the next event: of those before it nobody is in hand any more."""
-        if len(self.users) >= _LIVE_USERS:
+        if len(self.users) >= LIVE_USERS:
             self.put_away()
         return self.user(user_id)
 

@@ -55,6 +55,16 @@ def test_it_goes_back_once_after_a_burst_and_not_while_one_goes_on(monkeypatch: 
     assert given == [38.0, 72.0]
 
 
+def test_it_goes_back_every_minute_when_nothing_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, given = [0.0], []
+    monkeypatch.setattr("connectors.memory.give_back", lambda: given.append(now[0]))
+    bursts = Bursts(lambda: now[0])
+    for second in range(200):
+        now[0] = float(second)
+        bursts.look(live=True, busy=second < 63 or second % 2 == 1)
+    assert given == [64.0, 124.0, 184.0]
+
+
 def test_a_long_burst_gives_back_what_is_free_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     now, given = [0.0], []
     monkeypatch.setattr("connectors.memory.give_back_free", lambda: given.append(now[0]))

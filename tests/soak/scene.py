@@ -32,8 +32,8 @@ _BROKEN_COORDINATOR: Final = "is out of sync with the underlying log"  # why: ka
 _SETTINGS: Mapping[str, Any] = {
     "state": {
         "kind": "redis",
-        "cached_users": 2000,
-    },  # reached in minutes: what is cached is full after the warm-up
+        "cached_users": 200,
+    },  # and as many items: reached in minutes, so what is cached is full after the warm-up
     "engine": {"census_every": "5s"},
 }
 
