@@ -100,11 +100,12 @@ def test_every_panel_is_answered_and_no_log_line_knows_a_customer(
 
 
 @pytest.mark.parametrize(
-    "line", ["user shopper-0047.", "{beckon:s00}:u:shopper-0047: WRONGTYPE", "of u-1, bad"]
+    "line", ["user shopper-0047.", "{beckon:s00}:u:shopper-0047: WRONGTYPE", "of u-1, bad", "user_u-1"]
 )
 def test_a_line_that_knows_a_customer_is_found_out(line: str) -> None:
     assert named(line, {"shopper-0047", "u-1", "shopper-0048"})
-    assert not named(line, {"shopper-0046", "opp"})
+    assert not named(line, {"shopper-0046", "opp", "shopper-004"})
+    assert not named("trigger 1c3e4bad-5f6a-5e7b", {"bad-5"}), "a part of an id of ours"
 
 
 def test_alerts_fire_when_something_is_wrong(
@@ -211,9 +212,20 @@ def answered(prometheus: PrometheusServer, query: str) -> bool:
 
 
 def named(text: str, names: set[str]) -> set[str]:
-    """Those of the names that are in the text, in whatever word; short ones as words of their own."""
-    words = set(re.split(r"[^\w-]+", text))
-    return {name for name in names if (name in text if len(name) >= 5 else name in words)}
+    """Those of the names that stand in the text, between whatever is no letter and no digit."""
+    return {name for name in names if any(stands(name, at, text) for at in places(name, text))}
+
+
+def places(name: str, text: str) -> Iterator[int]:
+    at = text.find(name)
+    while at >= 0:
+        yield at
+        at = text.find(name, at + 1)
+
+
+def stands(name: str, at: int, text: str) -> bool:
+    before, after = text[max(0, at - 1) : at], text[at + len(name) : at + len(name) + 1]
+    return not before.isalnum() and not after.isalnum()
 
 
 def may_be_empty(query: str) -> bool:
