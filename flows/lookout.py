@@ -5,6 +5,7 @@ A partition added while we run would be read by nobody, and a topic created agai
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -17,6 +18,7 @@ from connectors.log import LogError
 from flows.startup import NotAsBefore, misfits
 
 _EVERY_SECONDS = 10.0
+_IDS_EVERY = 6  # looks: to ask for the ids of topics confluent-kafka 2.16 takes one object a topic, for ever
 log = structlog.get_logger("lookout")
 
 
@@ -47,9 +49,11 @@ class Lookout:
             raise NotAsBefore(self._reasons, "go on")
 
     def _look(self) -> None:
-        while not self._over.wait(_EVERY_SECONDS):
+        for look in itertools.count(1):
+            if self._over.wait(_EVERY_SECONDS):
+                return
             try:
-                self._reasons = misfits(self._settings, self._recorded)
+                self._reasons = misfits(self._settings, self._recorded, with_ids=look % _IDS_EVERY == 0)
             except LogError:
                 continue  # the flow says that nobody answers
             if self._reasons:

@@ -70,14 +70,17 @@ def topic_problems(settings: Settings, store: Store) -> list[str]:
     return found
 
 
-def misfits(settings: Settings, recorded: Mapping[str, str]) -> list[str]:
-    """Topics, shards, a group or a key that are not those which the state was built from. Raises LogError."""
+def misfits(settings: Settings, recorded: Mapping[str, str], *, with_ids: bool = True) -> list[str]:
+    """Topics, shards, a group or a key that are not those which the state was built from. Raises LogError.
+
+    `with_ids`: whether a topic was created again, too.
+    """
     # Whether there are as many shards as topics have partitions, the topics' own problems say.
     same = int(recorded.get("shards", 0))
     found = [f"the state under app {settings.app}: {why}" for why in shape_problems(recorded, same, LAYOUT)]
     found += privacy.problems(settings, recorded)
     found += topics.problems(settings, recorded)
-    origin = origin_of(settings, brokers_of(settings))
+    origin = origin_of(settings, brokers_of(settings), with_ids=with_ids)
     found += _changes(settings, recorded, origin)
     found += privacy.partition_problems(
         settings, int(origin.get("letters.partitions", settings.kafka.partitions))
@@ -90,10 +93,10 @@ def sources_of(settings: Settings) -> dict[str, str]:
     return {**input_topics(settings), JOURNAL: settings.kafka.topics.journal}
 
 
-def origin_of(settings: Settings, brokers: Brokers) -> dict[str, str]:
+def origin_of(settings: Settings, brokers: Brokers, *, with_ids: bool = True) -> dict[str, str]:
     """What is remembered of where the input comes from; of topics that exist."""
     sources, existing = sources_of(settings), brokers.partitions()
-    ids = brokers.topic_ids([name for name in sources.values() if name in existing])
+    ids = brokers.topic_ids([name for name in sources.values() if name in existing]) if with_ids else {}
     found = {"group": settings.kafka.group_id}
     for role, name in sources.items():
         if name in existing:
