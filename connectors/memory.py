@@ -14,9 +14,7 @@ from typing import Any, Final
 _ARENAS: Final = 2  # as many as cores on a small machine (judgement)
 _M_ARENA_MAX: Final = -8  # glibc's malloc.h
 _OVER_SECONDS: Final = 10.0  # what follows an outage at once is no second burst (judgement)
-_LONG_SECONDS: Final = (
-    10.0  # 30 to 40 MB of 400 are free by then, of 200,000 users who grow (docs/performance.md)
-)
+_LONG_SECONDS: Final = 10.0  # 30 to 40 MB of 400 are free by then, where users grow (docs/performance.md)
 _QUIET_SECONDS: Final = 60.0  # small bursts leave holes too; this takes a millisecond or two then (judgement)
 
 _trim: Callable[[int], Any] = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)  # glibc alone has it
@@ -40,7 +38,7 @@ def give_back() -> None:
     The burst that follows an outage leaves 10 to 20 MB free in the arenas of as many threads, a little more each time.
     """
     gc.collect()
-    _trim(0)
+    give_back_free()
 
 
 def give_back_free() -> None:
@@ -74,6 +72,9 @@ class Bursts:
                 give_back_free()
         elif not busy:
             now = self._monotonic()
-            if now - self._freed_at >= _QUIET_SECONDS if self._over else now - self._last_at >= _OVER_SECONDS:
+            since, seconds = (
+                (self._freed_at, _QUIET_SECONDS) if self._over else (self._last_at, _OVER_SECONDS)
+            )
+            if now - since >= seconds:
                 self._over, self._freed_at = True, now
                 give_back()

@@ -195,7 +195,7 @@ class TestSleepingUsers:
                 len(station.shards[0].packed) + len(station.shards[0].packed_before)
             )
         )
-        assert max(held[: len(held) // 2]) <= 1100, "nobody was unloaded while events came"
+        assert max(held[: len(held) // 2]) <= 400, "as few as is set, and those of a few rounds"
         assert {t["subject"] for t in flow.triggers("cart_abandoned")} == {
             f"u{n}" for n in range(3000) if n % 3
         }

@@ -172,6 +172,18 @@ def test_a_topic_created_again_is_refused(shop: KafkaShop) -> None:
     assert f"topic {name} was deleted and created again" in refusal(shop)
 
 
+def test_a_topic_created_again_while_running_stops_the_process(shop: KafkaShop) -> None:
+    """It would be read from the middle. Whoever reads it meets the gap; its id is looked at every minute."""
+    process = shop.start("run")
+    eventually(lambda: "shards gained" in process.said(), what="the opening of the shards")
+    name = shop.topics["context"]
+    shop.kafka.delete_topics([name])
+    shop.kafka.create_topics({name: PARTITIONS})
+    assert process.wait(90) == 1, process.said()
+    words = (f"topic {name} was deleted and created again", "or the topic was recreated")
+    assert any(each in process.said() for each in words), process.said()
+
+
 def test_records_deleted_before_they_were_read_are_refused_and_their_loss_may_be_accepted(
     shop: KafkaShop, store: redis.Redis
 ) -> None:

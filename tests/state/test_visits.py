@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from state import visits
 from state.calendar import MINUTE
 
-STEPS = st.sampled_from(
-    (14, 15, 16, 29, 30, 300)
-)  # two steps, the click between them late: a visit that was two
+# Two steps of a quarter, the click between them late: one visit that looked like two.
+STEPS = st.sampled_from((14, 15, 16, 29, 30, 300))
 CLICKS = st.lists(st.tuples(STEPS, st.sampled_from((0, 40, 59))), min_size=8, max_size=40)
 
 
